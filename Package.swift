@@ -1,0 +1,70 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// One set of flags for every Swift target: the language mode is Swift 6, imports are internal unless they are said to be
+// public, helpers stay on their caller's executor, and a warning is an error.
+let flags: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+    name: "baton",
+    platforms: [.macOS(.v26)],
+    products: [
+        .library(name: "Baton", targets: ["Baton"]),
+        .executable(name: "baton", targets: ["BatonCLI"]),
+    ],
+    targets: [
+        // C glue: module maps and inline wrappers, nothing else.
+        .systemLibrary(
+            name: "CBatonEvent", pkgConfig: "libevent_core", providers: [.apt(["libevent-dev"]), .brew(["libevent"])]),
+        .systemLibrary(name: "CBatonTLS", pkgConfig: "openssl", providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
+        .systemLibrary(name: "CBatonSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"]), .brew(["sqlite"])]),
+        .target(name: "CBatonPlatform"),
+
+        // From the bottom up: a target imports only what stands above it in this list.
+        .target(name: "BatonTelemetry", dependencies: ["CBatonPlatform"], swiftSettings: flags),
+        .target(
+            name: "BatonIO", dependencies: ["BatonTelemetry", "CBatonEvent", "CBatonTLS", "CBatonPlatform"], swiftSettings: flags),
+        .target(name: "BatonRedisClient", dependencies: ["BatonIO", "BatonTelemetry"], swiftSettings: flags),
+        .target(name: "BatonHTTP", dependencies: ["BatonIO", "BatonTelemetry"], swiftSettings: flags),
+        .target(name: "BatonCore", dependencies: ["BatonTelemetry", "CBatonPlatform"], swiftSettings: flags),
+        .target(name: "BatonSQLite", dependencies: ["BatonCore", "BatonTelemetry", "CBatonSQLite"], swiftSettings: flags),
+        .target(name: "BatonRemote", dependencies: ["BatonCore", "BatonHTTP", "BatonIO", "BatonTelemetry"], swiftSettings: flags),
+        .target(name: "Baton", dependencies: ["BatonCore", "BatonSQLite", "BatonRemote", "BatonTelemetry"], swiftSettings: flags),
+        .target(
+            name: "BatonServer", dependencies: ["Baton", "BatonCore", "BatonHTTP", "BatonIO", "BatonTelemetry", "CBatonTLS"],
+            swiftSettings: flags),
+        .executableTarget(
+            name: "BatonCLI",
+            dependencies: ["Baton", "BatonCore", "BatonServer", "BatonHTTP", "BatonIO", "BatonTelemetry", "CBatonPlatform"],
+            swiftSettings: flags),
+        .executableTarget(
+            name: "BatonBenchmarks",
+            dependencies: ["Baton", "BatonCore", "BatonSQLite", "BatonHTTP", "BatonIO", "BatonServer", "BatonTelemetry", "BatonRedisClient"],
+            path: "Benchmarks/Sources", swiftSettings: flags),
+
+        // Tests. BatonTesting is what they share: the storage contract, the reference model, servers and processes.
+        .target(
+            name: "BatonTesting", dependencies: ["BatonCore", "BatonTelemetry", "CBatonPlatform"], path: "Tests/BatonTesting", swiftSettings: flags),
+        .testTarget(name: "BatonTelemetryTests", dependencies: ["BatonTelemetry", "BatonTesting"], swiftSettings: flags),
+        .testTarget(name: "BatonIOTests", dependencies: ["BatonIO", "BatonTesting", "CBatonPlatform"], swiftSettings: flags),
+        .testTarget(name: "BatonRedisClientTests", dependencies: ["BatonRedisClient", "BatonIO", "BatonTesting"], swiftSettings: flags),
+        .testTarget(
+            name: "BatonHTTPTests", dependencies: ["BatonHTTP", "BatonIO", "BatonTesting"], resources: [.copy("Cases")], swiftSettings: flags),
+        .testTarget(name: "BatonCoreTests", dependencies: ["BatonCore", "BatonTesting"], swiftSettings: flags),
+        .testTarget(
+            name: "BatonSQLiteTests", dependencies: ["BatonSQLite", "BatonCore", "BatonTesting", "CBatonSQLite"], swiftSettings: flags),
+        .testTarget(
+            name: "BatonServerTests", dependencies: ["BatonServer", "Baton", "BatonCore", "BatonHTTP", "BatonIO", "BatonTesting"],
+            swiftSettings: flags),
+        .testTarget(
+            name: "BatonCLITests", dependencies: ["BatonCLI", "Baton", "BatonCore", "BatonHTTP", "BatonIO", "BatonTesting"],
+            swiftSettings: flags),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,4 @@
+@main
+enum BatonCommand {
+    static func main() {}
+}
