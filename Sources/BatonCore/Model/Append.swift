@@ -1,0 +1,77 @@
+/// Events to append to one session, all or none, and what has to hold for it.
+public struct EventBatch: Hashable, Sendable {
+    /// The events, at least one.
+    public var events: [EventDraft]
+    /// The last seq that the writer knows; the append is refused when it is another by now.
+    public var expectedSeq: Int?
+    /// A name for this request: appending with it again stores nothing and gives the first receipt; 1 to 256 bytes.
+    public var idempotencyKey: String?
+    /// Whether an absent session is created first, with the store's defaults.
+    public var createsSession: Bool
+
+    /// How many idempotency keys a session remembers; older ones are forgotten first.
+    public static let rememberedKeys = 1024
+
+    /// A batch with its conditions.
+    public init(_ events: [EventDraft], expectedSeq: Int? = nil, idempotencyKey: String? = nil, createsSession: Bool = false) {
+        self.events = events
+        self.expectedSeq = expectedSeq
+        self.idempotencyKey = idempotencyKey
+        self.createsSession = createsSession
+    }
+
+    /// A number that tells requests with the same idempotency key apart when they are not the same request (FNV-1a over ids and bodies).
+    public var fingerprint: Int {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        func mix(_ byte: UInt8) { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        for event in events {
+            for byte in (event.id ?? "").utf8 { mix(byte) }
+            mix(0xFF)
+            for byte in event.body.bytes { mix(byte) }
+            mix(0xFF)
+        }
+        return Int(truncatingIfNeeded: hash)
+    }
+}
+
+/// What became of an append.
+public struct AppendReceipt: Hashable, Sendable {
+    /// Where one event was stored.
+    public struct Entry: Hashable, Sendable {
+        /// The event's id.
+        public var id: String
+        /// Where it stands.
+        public var offset: Offset
+        /// Whether it had been stored before, so that this call stored nothing.
+        public var isDuplicate: Bool
+
+        /// An entry of its parts.
+        public init(id: String, offset: Offset, isDuplicate: Bool) {
+            self.id = id
+            self.offset = offset
+            self.isDuplicate = isDuplicate
+        }
+
+        /// The sequence number of the event.
+        public var seq: Int { offset.seq }
+        /// When the store accepted it.
+        public var time: Timestamp { Timestamp(milliseconds: offset.milliseconds) }
+    }
+
+    /// One entry for each event of the batch, in its order.
+    public var entries: [Entry]
+    /// The session's version afterwards.
+    public var version: Int
+    /// Where the session's newest event stands afterwards.
+    public var tail: Offset
+
+    /// A receipt of its parts.
+    public init(entries: [Entry], version: Int, tail: Offset) {
+        self.entries = entries
+        self.version = version
+        self.tail = tail
+    }
+
+    /// Whether nothing was stored.
+    public var isDuplicate: Bool { entries.allSatisfy(\.isDuplicate) }
+}

@@ -1,0 +1,123 @@
+/// What a store knows of a session, its events and state apart.
+public struct SessionRecord: Hashable, Sendable {
+    /// Whether a conversation goes on.
+    public enum Status: String, Sendable, CaseIterable {
+        /// In use.
+        case active
+        /// Set aside.
+        case paused
+        /// Over. Nothing is refused because of it: it says what people mean, not what the store allows.
+        case completed
+    }
+
+    /// Which session.
+    public let key: SessionKey
+    /// A title for people.
+    public var title: String?
+    /// Whether the conversation goes on.
+    public var status: Status
+    /// Goes up by one with every change.
+    public var version: Int
+    /// When it was created.
+    public var createdAt: Timestamp
+    /// When it was last changed.
+    public var updatedAt: Timestamp
+    /// When it vanishes unless it is written before; `nil` for never.
+    public var expiresAt: Timestamp?
+    /// How long it lives after a write, in seconds; `nil` for ever.
+    public var ttl: Int?
+    /// How many events can be read: those appended, less those trimmed, removed or forgotten.
+    public var eventCount: Int
+    /// Where the newest event stands, whether it is still there or not; ``Offset/start`` before the first.
+    public var tail: Offset
+    /// Where the newest event stands of those that were trimmed or forgotten; a reader that stands before it has missed something.
+    public var floor: Offset
+    /// 16 hexadecimal digits, random at creation: a session deleted and created again is another one.
+    public var generation: String
+    /// Words to find it by.
+    public var tags: [String]
+    /// Anything that its owner attached; an object.
+    public var metadata: JSON
+    /// Who takes part; an array of names or of objects with an `id`.
+    public var participants: JSON
+    /// The agent whose turn it is.
+    public var activeAgent: String?
+
+    /// The sequence number of the newest event; 0 before the first.
+    public var lastSeq: Int { tail.seq }
+
+    /// The place after which everything that is left can be read.
+    public var earliest: Offset { floor }
+
+    /// A record with all its fields.
+    public init(
+        key: SessionKey, title: String?, status: Status, version: Int, createdAt: Timestamp, updatedAt: Timestamp, expiresAt: Timestamp?,
+        ttl: Int?, eventCount: Int, tail: Offset, floor: Offset, generation: String, tags: [String], metadata: JSON, participants: JSON,
+        activeAgent: String?
+    ) {
+        self.key = key
+        self.title = title
+        self.status = status
+        self.version = version
+        self.createdAt = createdAt
+        self.updatedAt = updatedAt
+        self.expiresAt = expiresAt
+        self.ttl = ttl
+        self.eventCount = eventCount
+        self.tail = tail
+        self.floor = floor
+        self.generation = generation
+        self.tags = tags
+        self.metadata = metadata
+        self.participants = participants
+        self.activeAgent = activeAgent
+    }
+
+    /// The id that the store gives to an event whose author gave none: it can be found again without an index, and no
+    /// other generation or session has it.
+    public func madeID(forSeq seq: Int) -> String { SessionRecord.madeID(generation: generation, seq: seq) }
+
+    /// The id that the store gives to an event whose author gave none.
+    public static func madeID(generation: String, seq: Int) -> String { "\(generation)-\(seq)" }
+
+    /// The seq inside an id made for `generation`; `nil` when the id is of another make.
+    public static func seq(inMadeID id: String, generation: String) -> Int? {
+        guard id.hasPrefix(generation), id.dropFirst(generation.count).first == "-" else { return nil }
+        let digits = id.dropFirst(generation.count + 1)
+        guard let first = digits.utf8.first, (0x31...0x39).contains(first), let seq = Int(digits) else { return nil }
+        return seq
+    }
+
+    /// The cause to refuse a cursor, or `nil` when reading may go on after it.
+    ///
+    /// Storages call it with the milliseconds of the event that stands at the cursor (`nil` when the cursor stands at none
+    /// that is known), because an offset of an earlier generation names a seq that has other milliseconds now.
+    public func refusal(of cursor: Cursor, millisecondsAtSeq milliseconds: Int?) -> StoreError? {
+        let gone = StoreError(
+            .offsetGone, "the cursor stands before what is kept, or in another generation of the session",
+            detail: .gone(earliest: earliest, tail: tail, generation: generation))
+        let seq = cursor.seq
+        if seq == 0 { return nil }
+        if seq < floor.seq || seq > tail.seq { return gone }
+        guard case .offset(let offset) = cursor else { return nil }
+        let known = seq == floor.seq ? floor.milliseconds : seq == tail.seq ? tail.milliseconds : milliseconds
+        return known == offset.milliseconds ? nil : gone
+    }
+}
+
+/// A session with as much of its state and events as was asked for.
+public struct SessionSnapshot: Hashable, Sendable {
+    /// What the store knows of the session.
+    public var record: SessionRecord
+    /// The state that it sees.
+    public var state: SessionState
+    /// Events, oldest first; empty unless asked for.
+    public var events: [Event]
+
+    /// A snapshot of its parts.
+    public init(record: SessionRecord, state: SessionState, events: [Event] = []) {
+        self.record = record
+        self.state = state
+        self.events = events
+    }
+}

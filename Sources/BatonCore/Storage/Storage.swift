@@ -1,0 +1,133 @@
+/// The seam between the library and a storage: one small set of primitive operations.
+///
+/// Everything that can be written once is written above it: validation, following, retries, hooks, metrics. A storage gets
+/// only checked values. What it owes:
+///
+/// - Every operation is atomic and takes effect at once or not at all; concurrent callers see some order of them.
+/// - A change is durable, as far as the storage was configured to be, before its call returns.
+/// - An expired session is absent, whether it has been swept or not.
+/// - Every change of a session moves `version` by one, `updatedAt` to now, and `expiresAt` to now plus `ttl`. Now never lies
+///   before the session's newest event or its last change.
+/// - An operation on an absent session throws ``StoreError/noSession``. A failure to reach or read the storage is never
+///   shown as absence.
+/// - Cancelling the calling task ends a wait as soon as it can; whether a write took effect is then unknown.
+///
+/// `StorageContract` in the tests says the same as code; every storage passes it.
+public protocol Storage: Sendable {
+    /// Creates the session unless it is there; returns it as it is stored, and whether it was created.
+    ///
+    /// The draft's state in all three scopes is written with it, only when it was created.
+    func create(_ draft: SessionDraft, at key: SessionKey) async throws(StoreError) -> (session: SessionSnapshot, created: Bool)
+
+    /// The session with the last events that match, and the state that it sees.
+    func session(_ key: SessionKey, _ query: SnapshotQuery) async throws(StoreError) -> SessionSnapshot
+
+    /// Changes the session's own fields; returns the record afterwards.
+    /// - Throws: ``StoreError/Code/preconditionFailed`` with the current version when it is not `expectedVersion`.
+    func update(_ key: SessionKey, with patch: SessionPatch, expectedVersion: Int?) async throws(StoreError) -> SessionSnapshot
+
+    /// Restarts the lifetime; neither `version` nor `updatedAt` move.
+    func touch(_ key: SessionKey) async throws(StoreError) -> SessionSnapshot
+
+    /// Deletes the session with everything that belongs to it; returns whether it was there.
+    func delete(_ key: SessionKey) async throws(StoreError) -> Bool
+
+    /// A page of sessions, newest first. Filters apply before the limit. Costs are bounded by the page, not by the list.
+    func sessions(_ query: SessionQuery) async throws(StoreError) -> SessionPage
+
+    /// Appends a batch. The order of the checks: does the session exist; is the idempotency key known (then its first receipt is
+    /// returned, every entry a duplicate, or ``StoreError/Code/idempotencyMismatch`` when the fingerprint differs); are all
+    /// events duplicates by id (then their first places are returned); does `expectedSeq` hold
+    /// (``StoreError/Code/preconditionFailed`` with the current seq otherwise). An event whose id is known, or came
+    /// earlier in the batch, is a duplicate: it stores nothing, its delta is not applied. The deltas of the
+    /// others are applied in order. Afterwards the oldest events over the policy's limit are trimmed and the floor moves.
+    ///
+    /// An id that the store made for this generation (`SessionRecord.seq(inMadeID:generation:)`) is a duplicate when its seq has
+    /// been given out, and ``StoreError/Code/invalidField`` otherwise.
+    /// A receipt that stores nothing changes nothing: neither version nor times move.
+    func append(_ batch: EventBatch, to key: SessionKey) async throws(StoreError) -> AppendReceipt
+
+    /// A page of events. `after` is checked with ``SessionRecord/refusal(of:millisecondsAtSeq:)`` when the order is ascending.
+    /// A storage may stop looking for matches at a bound of its own; the page's `next` then moves on with few events or none.
+    func events(in key: SessionKey, _ query: EventQuery) async throws(StoreError) -> EventPage
+
+    /// The event with this id.
+    /// - Throws: ``StoreError/noEvent`` when the session does not have it, or not any more.
+    func event(_ id: String, in key: SessionKey) async throws(StoreError) -> Event
+
+    /// The event with up to `before` and `after` neighbours that have one of `roles` (any when empty).
+    func window(around id: String, in key: SessionKey, before: Int, after: Int, roles: [String]) async throws(StoreError) -> EventWindow
+
+    /// Replaces parts of an event; it keeps its place and gets `editedAt`.
+    func replace(_ id: String, in key: SessionKey, with patch: EventPatch) async throws(StoreError) -> Event
+
+    /// Removes an event: its seq stays used, its id is free again, and its offset stays a valid cursor. With `nil` the newest that is left.
+    /// Returns what was removed; `nil` when `id` was `nil` and nothing is left.
+    /// - Throws: ``StoreError/noEvent`` when the session does not have the id.
+    func remove(_ id: String?, in key: SessionKey) async throws(StoreError) -> Event?
+
+    /// Forgets all events: the floor moves to the tail, the seq goes on, all ids are free again.
+    func clear(_ key: SessionKey) async throws(StoreError)
+
+    /// The state of one scope. State of users and applications that was never written is empty.
+    func state(_ scope: StateScope) async throws(StoreError) -> [String: JSON]
+
+    /// Changes the state of one scope, whose changes stand in `changes`; returns the scope's state afterwards.
+    func change(_ scope: StateScope, _ changes: [StateChange]) async throws(StoreError) -> [String: JSON]
+
+    /// Changes all three scopes that a session sees in one step; returns what it sees afterwards.
+    func change(_ key: SessionKey, _ delta: StateDelta) async throws(StoreError) -> SessionState
+
+    /// Calls `observer` with hints that something may be new, until the observation is cancelled.
+    ///
+    /// A hint is only a hint: it may come late, twice, or for nothing, on any thread, and the observer returns at once. But a
+    /// change that is never hinted, made by this process or another, is a defect.
+    func observe(_ observer: @escaping @Sendable (StorageHint) -> Void) -> StorageObservation
+
+    /// Whether the storage can be reached and written, at the cost of one trivial operation.
+    func checkHealth() async throws(StoreError)
+
+    /// Numbers for metrics, such as queue depths; cheap, and never blocks.
+    var gauges: [StorageGauge] { get }
+
+    /// Finishes what is under way, then lets go of files and connections. Later calls throw ``StoreError/storeClosed``.
+    func close() async
+}
+
+/// What may be new.
+public enum StorageHint: Hashable, Sendable {
+    /// This session.
+    case session(SessionKey)
+    /// Anything: connections were lost, or a change came from elsewhere.
+    case everything
+}
+
+/// Ends the hints when it is cancelled or goes away.
+public final class StorageObservation: Sendable {
+    private let end: @Sendable () -> Void
+
+    /// An observation that `end` ends; called at least once, maybe more often.
+    public init(_ end: @escaping @Sendable () -> Void) { self.end = end }
+
+    /// Ends the hints.
+    public func cancel() { end() }
+
+    deinit { end() }
+}
+
+/// A number that a storage shows.
+public struct StorageGauge: Hashable, Sendable {
+    /// The name of the metric, without prefix: `writer_queue_depth`.
+    public let name: String
+    /// One line for people.
+    public let help: String
+    /// The number.
+    public let value: Double
+
+    /// A gauge of its parts.
+    public init(_ name: String, help: String, value: Double) {
+        self.name = name
+        self.help = help
+        self.value = value
+    }
+}

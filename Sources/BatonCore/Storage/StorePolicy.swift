@@ -1,0 +1,33 @@
+/// How a store treats what it keeps; the same for every storage.
+public struct StorePolicy: Hashable, Sendable {
+    /// The most events that a session keeps; older ones are trimmed by the append that exceeds it. `nil` keeps all.
+    public var maximumEvents: Int?
+    /// How long a session lives after a write when it was created without saying so, in seconds; `nil` for ever.
+    public var sessionTTL: Int?
+    /// How long a user's state lives after a write of it, in seconds; `nil` for ever.
+    public var userStateTTL: Int?
+    /// How long an application's state lives after a write of it, in seconds; `nil` for ever.
+    public var appStateTTL: Int?
+    /// Whether reading a session restarts its lifetime too.
+    public var readsExtendLife: Bool
+
+    /// A policy; by default everything is kept for ever.
+    public init(
+        maximumEvents: Int? = nil, sessionTTL: Int? = nil, userStateTTL: Int? = nil, appStateTTL: Int? = nil, readsExtendLife: Bool = false
+    ) {
+        self.maximumEvents = maximumEvents
+        self.sessionTTL = sessionTTL
+        self.userStateTTL = userStateTTL
+        self.appStateTTL = appStateTTL
+        self.readsExtendLife = readsExtendLife
+    }
+
+    /// How long a session created from a draft lives after a write, in seconds.
+    public func ttl(for lifetime: SessionDraft.Lifetime) -> Int? {
+        switch lifetime {
+        case .storeDefault: sessionTTL
+        case .unlimited: nil
+        case .seconds(let seconds): seconds
+        }
+    }
+}
