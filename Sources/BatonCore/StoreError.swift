@@ -12,6 +12,7 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
         /// A code by its text.
         public init(rawValue: String) { self.rawValue = rawValue }
 
+        /// The code's text.
         public var description: String { rawValue }
 
         /// The bytes are no JSON (RFC 8259), not UTF-8, or nested too deeply.
@@ -95,6 +96,7 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
         }
     }
 
+    /// The code and the message; safe to show.
     public var description: String { "\(code): \(message)" }
 }
 

@@ -58,7 +58,7 @@ package struct JSONWriter {
     }
 
     /// Bytes that are members of the object being written: `"a":1,"b":2`. Empty is allowed.
-    package mutating func members(_ members: [UInt8]) {
+    package mutating func members(_ members: some Collection<UInt8>) {
         guard !members.isEmpty else { return }
         comma()
         bytes.append(contentsOf: members)

@@ -37,10 +37,12 @@ public struct Offset: Hashable, Comparable, Sendable, CustomStringConvertible {
         self.init(milliseconds: parsed.0, seq: parsed.1)
     }
 
+    /// Orders by sequence number, then by time.
     public static func < (a: Offset, b: Offset) -> Bool {
         a.seq != b.seq ? a.seq < b.seq : a.milliseconds < b.milliseconds
     }
 
+    /// The text form: 16 digits, `_`, 16 digits.
     public var description: String {
         String(unsafeUninitializedCapacity: 33) { buffer in
             write(milliseconds, to: buffer, at: 0)

@@ -64,7 +64,7 @@ public struct SessionPatch: Hashable, Sendable {
     public var title: FieldChange<String?> = .keep
     /// The tags, all of them.
     public var tags: FieldChange<[String]> = .keep
-    /// A merge patch (RFC 7396) of the metadata.
+    /// A merge patch (RFC 7396) of the metadata; `null` empties it.
     public var metadata: JSON?
     /// Whether the conversation goes on.
     public var status: FieldChange<SessionRecord.Status> = .keep
@@ -79,11 +79,13 @@ public struct SessionPatch: Hashable, Sendable {
     public init() {}
 
     /// The record after these changes. Version and times are the storage's to move.
-    public func applied(to record: SessionRecord) -> SessionRecord {
+    /// - Throws: ``StoreError/Code/tooLarge`` when the metadata would grow over its limit.
+    public func applied(to record: SessionRecord) throws(StoreError) -> SessionRecord {
         var record = record
         record.title = title.applied(to: record.title)
         record.tags = tags.applied(to: record.tags)
-        if let metadata { record.metadata = record.metadata.merging(metadata) }
+        if let metadata { record.metadata = metadata.isNull ? .emptyObject : record.metadata.merging(metadata) }
+        try Check.object(record.metadata, "metadata")
         record.status = status.applied(to: record.status)
         record.ttl = ttl.applied(to: record.ttl)
         record.activeAgent = activeAgent.applied(to: record.activeAgent)

@@ -18,6 +18,22 @@ public struct StateChange: Hashable, Sendable {
         case merge(JSON)
         /// The key goes away.
         case remove
+
+        /// The value of a key that had `current` after this change; `nil` for none.
+        /// - Throws: ``StoreError/Code/tooLarge`` when it has over ``StateDelta/maximumValueBytes``.
+        public func applied(to current: JSON?) throws(StoreError) -> JSON? {
+            let value: JSON
+            switch self {
+            case .remove: return nil
+            case .set(let new): value = new
+            case .merge(let patch): value = (current ?? .null).merging(patch)
+            }
+            guard value.bytes.count <= StateDelta.maximumValueBytes else {
+                throw StoreError(
+                    .tooLarge, "a state value has \(value.bytes.count) bytes; it may have at most \(StateDelta.maximumValueBytes)")
+            }
+            return value
+        }
     }
 
     /// The key, without a scope prefix; 1 to 256 bytes.
@@ -45,6 +61,8 @@ public struct StateDelta: Hashable, Sendable {
 
     /// The most keys that one request may change.
     public static let maximumChanges = 1024
+    /// The largest value of a state key, in bytes.
+    public static let maximumValueBytes = 1 << 20
 
     /// No change.
     public init() {}

@@ -9,6 +9,7 @@ public struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertible
     /// The last moment that the text form can say: the end of the year 9999.
     public static let maximum = Timestamp(milliseconds: 253_402_300_799_999)
 
+    /// Orders by time.
     public static func < (a: Timestamp, b: Timestamp) -> Bool { a.milliseconds < b.milliseconds }
 
     /// The moment `seconds` later, at most ``maximum``.

@@ -81,7 +81,7 @@ public protocol Storage: Sendable {
     /// Calls `observer` with hints that something may be new, until the observation is cancelled.
     ///
     /// A hint is only a hint: it may come late, twice, or for nothing, on any thread, and the observer returns at once. But a
-    /// change that is never hinted, made by this process or another, is a defect.
+    /// change that is never hinted, made by this process or another, is a defect. Expiry counts as a change when it is noticed.
     func observe(_ observer: @escaping @Sendable (StorageHint) -> Void) -> StorageObservation
 
     /// Whether the storage can be reached and written, at the cost of one trivial operation.

@@ -1,0 +1,51 @@
+internal import Synchronization
+
+/// Events on their way to followers, shared by all of them.
+///
+/// A stream that needs the events in another form asks for it with ``rendered(as:)``; it is made once, however many streams ask.
+public final class EventDelivery: Sendable {
+    /// The events, oldest first; at least one.
+    public let events: [Event]
+    private let renderings = Mutex<[ObjectIdentifier: [UInt8]]>([:])
+
+    init(_ events: [Event]) { self.events = events }
+
+    /// The events in the form of `rendering`, made at the first call.
+    public func rendered<R: EventRendering>(as rendering: R.Type) -> [UInt8] {
+        if let bytes = renderings.withLock({ $0[ObjectIdentifier(rendering)] }) { return bytes }
+        let bytes = R.render(events)
+        renderings.withLock { $0[ObjectIdentifier(rendering)] = bytes }
+        return bytes
+    }
+}
+
+/// A form in which events are sent on.
+public protocol EventRendering {
+    /// The bytes for these events.
+    static func render(_ events: [Event]) -> [UInt8]
+}
+
+/// Where a follower's events go.
+public protocol EventSink: AnyObject, Sendable {
+    /// Takes events while the follower catches up; suspends until there is room. Throws when the reader is gone.
+    func write(_ delivery: EventDelivery) async throws
+
+    /// Takes live events; returns at once. `false` when there is no room: the follower then goes back to catching up, from
+    /// where the last accepted delivery ended.
+    func push(_ delivery: EventDelivery) -> Bool
+
+    /// Nothing follows. Called at most once, and not after the follower was cancelled.
+    func end(_ ending: FollowEnding)
+}
+
+/// Why nothing follows any more.
+public enum FollowEnding: Sendable {
+    /// The session was deleted or has expired.
+    case deleted
+    /// The follower's place is gone: trimmed away, or in another generation. It has to read anew.
+    case resync(StoreError)
+    /// The store was closed.
+    case closed
+    /// The store failed in a way that waiting does not mend.
+    case failed(StoreError)
+}

@@ -1,0 +1,119 @@
+/// What a feed knows: who follows live, up to where they have been served, and whether a read is under way.
+///
+/// A value without I/O: every method says what to do next, ``EventFeed`` does it. Invariant: deliveries are made only by the one
+/// pump that runs while `isPumping`, so that no follower sees two of them in the wrong order.
+struct FeedState {
+    /// What to do after a change.
+    enum Action: Equatable {
+        case none
+        /// Start the pump: it was not running.
+        case pump
+    }
+
+    /// What the pump does after a turn.
+    struct Turn {
+        /// Whom to hand which delivery, outside the lock.
+        var deliveries: [(follower: Follower, delivery: EventDelivery)] = []
+        /// Who fell too far behind to be served from here.
+        var behind: [Follower] = []
+        /// Whether to read again at once; otherwise the pump has stopped.
+        var continues: Bool
+    }
+
+    /// Everything up to here was handed to all live followers; `nil` until the first one has joined.
+    private(set) var position: Offset?
+    private(set) var generation: String?
+    private(set) var followers: [ObjectIdentifier: Follower] = [:]
+    private(set) var isPumping = false
+    private var isHinted = false
+    /// Followers that joined behind the position, to be served from `recent` in the pump's next turn.
+    private var joined: [Follower] = []
+    /// The events between `recentStart` and `position`, bounded.
+    private var recent: [Event] = []
+    private var recentStart: Offset = .start
+
+    /// The most events kept for followers that join while the feed moves.
+    static let recentLimit = 256
+
+    /// Something may be new.
+    mutating func hint() -> Action {
+        isHinted = true
+        guard !isPumping, !followers.isEmpty else { return .none }
+        isPumping = true
+        return .pump
+    }
+
+    /// A follower that has read up to `cursor` wants to go on live.
+    /// - Returns: `nil` when it belongs to another generation and cannot join.
+    mutating func join(_ follower: Follower, at cursor: Offset, generation: String) -> Action? {
+        if followers.isEmpty {
+            // Whatever was known before may be old: the first follower says where the feed stands.
+            position = cursor
+            self.generation = generation
+            recent = []
+            recentStart = cursor
+        }
+        guard self.generation == generation, let position else { return nil }
+        followers[ObjectIdentifier(follower)] = follower
+        if cursor < position { joined.append(follower) }
+        // A hint may have come between the follower's last read and now, and nobody was there to act on it.
+        guard isHinted || cursor < position, !isPumping else { return Action.none }
+        isPumping = true
+        return .pump
+    }
+
+    /// A follower leaves.
+    mutating func leave(_ follower: Follower) {
+        followers[ObjectIdentifier(follower)] = nil
+        joined.removeAll { $0 === follower }
+    }
+
+    /// The pump begins a turn: where to read from, or `nil` when nobody is left and it has stopped.
+    mutating func beginTurn() -> Offset? {
+        isHinted = false
+        guard !followers.isEmpty, let position else {
+            isPumping = false
+            return nil
+        }
+        return position
+    }
+
+    /// The pump has read `page` after the position.
+    mutating func finishTurn(_ page: EventPage, from start: Offset) -> Turn {
+        var turn = Turn(continues: false)
+        let latecomers = joined
+        joined = []
+        for follower in latecomers {
+            if follower.cursor.seq >= recentStart.seq {
+                let missed = recent.filter { $0.seq > follower.cursor.seq }
+                if !missed.isEmpty { turn.deliveries.append((follower, EventDelivery(missed))) }
+            } else {
+                followers[ObjectIdentifier(follower)] = nil
+                turn.behind.append(follower)
+            }
+        }
+        if !page.events.isEmpty {
+            let delivery = EventDelivery(page.events)
+            for follower in followers.values { turn.deliveries.append((follower, delivery)) }
+            recent.append(contentsOf: page.events)
+            if recent.count > FeedState.recentLimit {
+                let surplus = recent.count - FeedState.recentLimit
+                recentStart = recent[surplus - 1].offset
+                recent.removeFirst(surplus)
+            }
+        }
+        position = page.next ?? start
+        turn.continues = !page.upToDate || isHinted || !joined.isEmpty
+        if !turn.continues { isPumping = false }
+        return turn
+    }
+
+    /// The feed is over: everybody who has to be told. The pump has stopped.
+    mutating func finish() -> [Follower] {
+        let all = Array(followers.values)
+        followers = [:]
+        joined = []
+        isPumping = false
+        return all
+    }
+}

@@ -1,0 +1,92 @@
+// How requests are read: strictly, so that a typo never loses data.
+
+extension SessionDraft {
+    /// Reads the body of a request to create a session; an empty body asks for the defaults.
+    /// - Throws: ``StoreError/Code/invalidJSON``, ``StoreError/Code/unknownField``, ``StoreError/Code/invalidField``.
+    public static func parsing(_ bytes: [UInt8]) throws(StoreError) -> (id: String?, draft: SessionDraft) {
+        var id: String?
+        var draft = SessionDraft()
+        try ObjectReader.document(bytes, at: "", emptyAllowed: true) { (field) throws(StoreError) in
+            switch field.name {
+            case "id": id = try field.string()
+            case "title": draft.title = try field.string()
+            case "tags": draft.tags = try field.strings() ?? []
+            case "metadata": draft.metadata = try field.object() ?? .emptyObject
+            case "state": if let state = try field.object() { draft.state = try StateDelta(settingMembersOf: state, in: "state") }
+            case "ttl": draft.lifetime = try field.int(in: 1...SessionDraft.maximumTTL).map { .seconds($0) } ?? .unlimited
+            case "participants": draft.participants = field.isNull ? .emptyArray : field.raw
+            default: throw field.unknown(allowed: "id, title, tags, metadata, state, ttl, participants")
+            }
+        }
+        return (id, draft)
+    }
+}
+
+extension SessionPatch {
+    /// Reads the body of a request to change a session.
+    /// - Throws: ``StoreError/Code/invalidJSON``, ``StoreError/Code/unknownField``, ``StoreError/Code/invalidField``.
+    public init(parsing bytes: [UInt8]) throws(StoreError) {
+        self.init()
+        try ObjectReader.document(bytes, at: "") { (field) throws(StoreError) in
+            switch field.name {
+            case "title": title = .set(try field.string())
+            case "tags": tags = .set(try field.strings() ?? [])
+            case "metadata": metadata = field.isNull ? .null : try field.object()
+            case "status":
+                let names = SessionRecord.Status.allCases.map(\.rawValue).joined(separator: ", ")
+                guard let value = SessionRecord.Status(rawValue: try field.string() ?? "") else { throw field.wrongType("one of: \(names)") }
+                status = .set(value)
+            case "ttl": ttl = .set(try field.int(in: 1...SessionDraft.maximumTTL))
+            case "activeAgent": activeAgent = .set(try field.string())
+            case "participants": participants = .set(field.isNull ? .emptyArray : field.raw)
+            default: throw field.unknown(allowed: "title, tags, metadata, status, ttl, activeAgent, participants")
+            }
+        }
+    }
+}
+
+extension EventPatch {
+    /// Reads the body of a request to replace an event's content.
+    /// - Throws: ``StoreError/Code/invalidJSON``, ``StoreError/Code/unknownField``, ``StoreError/Code/invalidField``.
+    public init(parsing bytes: [UInt8]) throws(StoreError) {
+        var content: JSON?
+        var usage: JSON?
+        var metadata: JSON?
+        try ObjectReader.document(bytes, at: "event") { (field) throws(StoreError) in
+            switch field.name {
+            case "content": content = field.raw
+            case "usage": usage = try field.object()
+            case "metadata": metadata = try field.object()
+            default: throw field.unknown(allowed: "content, usage, metadata (the rest of an event cannot be changed)")
+            }
+        }
+        guard let content else { throw StoreError(.invalidField, "event.content is missing; it may be any JSON value") }
+        self.init(content: content, usage: usage, metadata: metadata)
+    }
+}
+
+extension SessionQuery.Position {
+    /// The cursor that clients pass back. It says what the list is ordered by, so that it cannot be used on another list.
+    package func cursor(for order: SessionQuery.Order) -> String {
+        var writer = JSONWriter()
+        writer.array { writer in
+            writer.string(order.rawValue)
+            writer.int(time.milliseconds)
+            writer.string(user)
+            writer.string(id)
+        }
+        return Hex.text(of: writer.bytes)
+    }
+
+    /// Reads a cursor of a list in this order.
+    /// - Throws: ``StoreError/Code/invalidCursor``.
+    package init(cursor: String, order: SessionQuery.Order) throws(StoreError) {
+        guard let bytes = Hex.bytes(of: cursor), let elements = (try? JSON(bytes))?.elements, elements.count == 4,
+            let time = elements[1].intValue, let user = elements[2].stringValue, let id = elements[3].stringValue
+        else { throw StoreError(.invalidCursor, "cursor is not one that a list has given out") }
+        guard elements[0].stringValue == order.rawValue else {
+            throw StoreError(.invalidCursor, "cursor belongs to a list in another order; pass the same order with every page")
+        }
+        self.init(time: Timestamp(milliseconds: time), user: user, id: id)
+    }
+}

@@ -1,0 +1,252 @@
+#if canImport(Glibc)
+internal import Glibc
+#else
+internal import Darwin
+#endif
+
+/// Conversations and working state of agents, on any storage.
+///
+/// A store checks what callers ask for, lets its storage do it in one atomic step, and tells followers. It is cheap to
+/// share: one instance serves a whole process.
+public final class SessionStore: Sendable {
+    /// What the store was asked to do; the names of metrics and spans.
+    public enum Operation: String, Sendable, CaseIterable {
+        case createSession = "create_session"
+        case getSession = "get_session"
+        case updateSession = "update_session"
+        case touchSession = "touch_session"
+        case deleteSession = "delete_session"
+        case listSessions = "list_sessions"
+        case appendEvents = "append_events"
+        case readEvents = "read_events"
+        case getEvent = "get_event"
+        case getWindow = "get_window"
+        case replaceEvent = "replace_event"
+        case removeEvent = "remove_event"
+        case clearEvents = "clear_events"
+        case getState = "get_state"
+        case changeState = "change_state"
+        case checkHealth = "check_health"
+    }
+
+    /// Told of every operation when it ends: which, how long it took, and how it failed.
+    public typealias OperationObserver = @Sendable (Operation, Duration, StoreError?) -> Void
+
+    let storage: any Storage
+    let feeds: FeedHub
+    private let observer: OperationObserver?
+
+    /// A store on `storage`.
+    /// - Parameters:
+    ///   - executor: where work for followers runs; the default executor when `nil`. A server passes its loop, so that events reach
+    ///     streams without a change of thread.
+    ///   - observer: told of every operation, for metrics; has to return at once.
+    public init(on storage: any Storage, executor: (any TaskExecutor)? = nil, observer: OperationObserver? = nil) {
+        self.storage = storage
+        self.observer = observer
+        self.feeds = FeedHub(storage: storage, executor: executor)
+    }
+
+    /// A handle on one session, whether it exists or not.
+    public func session(_ key: SessionKey) -> Session { Session(key: key, store: self) }
+
+    /// A handle on one session, whether it exists or not.
+    /// - Throws: ``StoreError/Code/invalidName`` when a name is empty or over 256 bytes.
+    public func session(_ id: String, user: String, app: String) throws(StoreError) -> Session {
+        Session(key: try SessionKey(app: app, user: user, id: id), store: self)
+    }
+
+    // MARK: - Sessions
+
+    /// Creates a session with an id that the store makes: a UUID of version 7.
+    public func create(for owner: UserKey, _ draft: SessionDraft = SessionDraft()) async throws(StoreError) -> SessionSnapshot {
+        let id = Randomness.uuid7(at: SystemClock.now())
+        return try await create(SessionKey(owner: owner, checkedID: id), draft)
+    }
+
+    /// Creates a session.
+    /// - Throws: ``StoreError/Code/exists`` when it is there already.
+    public func create(_ key: SessionKey, _ draft: SessionDraft = SessionDraft()) async throws(StoreError) -> SessionSnapshot {
+        let (session, created) = try await findOrCreate(key, draft)
+        guard created else { throw StoreError(.exists, "a session with this id exists already") }
+        return session
+    }
+
+    /// The session, created from the draft when it is not there; an existing one is left as it is.
+    public func findOrCreate(
+        _ key: SessionKey, _ draft: SessionDraft = SessionDraft()
+    ) async throws(StoreError) -> (session: SessionSnapshot, created: Bool) {
+        let draft = try draft.checked()
+        return try await perform(.createSession) { () throws(StoreError) in try await self.storage.create(draft, at: key) }
+    }
+
+    /// The session with its state and the last events that match.
+    /// - Throws: ``StoreError/Code/notFound`` when it is absent.
+    public func get(_ key: SessionKey, _ query: SnapshotQuery = SnapshotQuery()) async throws(StoreError) -> SessionSnapshot {
+        try Check.range(query.events, 0...EventQuery.maximumLimit, "events")
+        return try await perform(.getSession) { () throws(StoreError) in try await self.storage.session(key, query) }
+    }
+
+    /// Changes the session's own fields.
+    /// - Throws: ``StoreError/Code/preconditionFailed`` when `expectedVersion` is given and is not the current one.
+    public func update(
+        _ key: SessionKey, with patch: SessionPatch, expectedVersion: Int? = nil
+    ) async throws(StoreError) -> SessionSnapshot {
+        let patch = try patch.checked()
+        return try await perform(.updateSession) { () throws(StoreError) in
+            try await self.storage.update(key, with: patch, expectedVersion: expectedVersion)
+        }
+    }
+
+    /// Restarts the session's lifetime.
+    public func touch(_ key: SessionKey) async throws(StoreError) -> SessionSnapshot {
+        try await perform(.touchSession) { () throws(StoreError) in try await self.storage.touch(key) }
+    }
+
+    /// Deletes the session with everything that belongs to it; absent is fine. Returns whether it was there.
+    @discardableResult
+    public func delete(_ key: SessionKey) async throws(StoreError) -> Bool {
+        try await perform(.deleteSession) { () throws(StoreError) in try await self.storage.delete(key) }
+    }
+
+    /// A page of sessions, newest first.
+    public func sessions(_ query: SessionQuery) async throws(StoreError) -> SessionPage {
+        try Check.range(query.limit, 1...SessionQuery.maximumLimit, "limit")
+        try Check.range(query.events, 0...100, "events")
+        return try await perform(.listSessions) { () throws(StoreError) in try await self.storage.sessions(query) }
+    }
+
+    // MARK: - Events
+
+    /// Appends events, all or none.
+    /// - Throws: ``StoreError/Code/notFound`` when the session is absent and `createsSession` is not set;
+    ///   ``StoreError/Code/preconditionFailed``, ``StoreError/Code/idempotencyMismatch``.
+    public func append(_ batch: EventBatch, to key: SessionKey) async throws(StoreError) -> AppendReceipt {
+        guard (1...EventDraft.maximumBatch).contains(batch.events.count) else {
+            throw StoreError(.tooLarge, "a batch has 1 to \(EventDraft.maximumBatch) events, not \(batch.events.count)")
+        }
+        if let key = batch.idempotencyKey { _ = try Name.checked(key, "the idempotency key") }
+        if let seq = batch.expectedSeq { try Check.range(seq, 0...Int.max, "the expected seq") }
+        return try await perform(.appendEvents) { () throws(StoreError) in try await self.storage.append(batch, to: key) }
+    }
+
+    /// A page of events.
+    /// - Throws: ``StoreError/Code/offsetGone`` when `after` stands in a part that was trimmed, or in another generation.
+    public func events(in key: SessionKey, _ query: EventQuery = EventQuery()) async throws(StoreError) -> EventPage {
+        try Check.range(query.limit, 1...EventQuery.maximumLimit, "limit")
+        return try await perform(.readEvents) { () throws(StoreError) in try await self.storage.events(in: key, query) }
+    }
+
+    /// The event with this id.
+    public func event(_ id: String, in key: SessionKey) async throws(StoreError) -> Event {
+        try await perform(.getEvent) { () throws(StoreError) in try await self.storage.event(id, in: key) }
+    }
+
+    /// The event with this id and its neighbours.
+    public func window(
+        around id: String, in key: SessionKey, before: Int = 5, after: Int = 5, roles: [String] = []
+    ) async throws(StoreError) -> EventWindow {
+        try Check.range(before, 0...EventQuery.maximumLimit, "before")
+        try Check.range(after, 0...EventQuery.maximumLimit, "after")
+        return try await perform(.getWindow) { () throws(StoreError) in
+            try await self.storage.window(around: id, in: key, before: before, after: after, roles: roles)
+        }
+    }
+
+    /// Replaces the content of an event; it keeps its place.
+    public func replace(_ id: String, in key: SessionKey, with patch: EventPatch) async throws(StoreError) -> Event {
+        guard patch.content.bytes.count <= EventDraft.maximumContentBytes else {
+            throw StoreError(
+                .tooLarge, "event.content has \(patch.content.bytes.count) bytes; an event holds at most \(EventDraft.maximumContentBytes)")
+        }
+        return try await perform(.replaceEvent) { () throws(StoreError) in try await self.storage.replace(id, in: key, with: patch) }
+    }
+
+    /// Removes an event; its seq stays used.
+    @discardableResult
+    public func remove(_ id: String, in key: SessionKey) async throws(StoreError) -> Event? {
+        try await perform(.removeEvent) { () throws(StoreError) in try await self.storage.remove(id, in: key) }
+    }
+
+    /// Removes the newest event and returns it; `nil` when there is none.
+    public func pop(_ key: SessionKey) async throws(StoreError) -> Event? {
+        try await perform(.removeEvent) { () throws(StoreError) in try await self.storage.remove(nil, in: key) }
+    }
+
+    /// Forgets all events; the seq goes on.
+    public func clear(_ key: SessionKey) async throws(StoreError) {
+        try await perform(.clearEvents) { () throws(StoreError) in try await self.storage.clear(key) }
+    }
+
+    // MARK: - State
+
+    /// The state of one scope.
+    public func state(_ scope: StateScope) async throws(StoreError) -> [String: JSON] {
+        try await perform(.getState) { () throws(StoreError) in try await self.storage.state(scope) }
+    }
+
+    /// The state that a session sees.
+    public func mergedState(of key: SessionKey) async throws(StoreError) -> SessionState {
+        try await perform(.getState) { () throws(StoreError) in try await self.storage.session(key, SnapshotQuery()).state }
+    }
+
+    /// Changes the state of a user or an application, or the session's own; returns the scope's state afterwards.
+    @discardableResult
+    public func change(_ scope: StateScope, _ changes: [StateChange]) async throws(StoreError) -> [String: JSON] {
+        for change in changes { _ = try Name.checked(change.key, "a state key") }
+        return try await perform(.changeState) { () throws(StoreError) in try await self.storage.change(scope, changes) }
+    }
+
+    /// Changes what a session sees in one step, each key in the scope of its prefix; returns what it sees afterwards.
+    @discardableResult
+    public func change(_ key: SessionKey, _ delta: StateDelta) async throws(StoreError) -> SessionState {
+        try await perform(.changeState) { () throws(StoreError) in try await self.storage.change(key, delta) }
+    }
+
+    // MARK: - Operations
+
+    /// Whether the storage can be reached and written.
+    public func checkHealth() async throws(StoreError) {
+        try await perform(.checkHealth) { () throws(StoreError) in try await self.storage.checkHealth() }
+    }
+
+    /// Numbers of the storage and of followers, for metrics.
+    public var gauges: [StorageGauge] {
+        let (followers, feeds) = feeds.counts
+        return storage.gauges + [
+            StorageGauge("followers", help: "Followers of sessions.", value: Double(followers)),
+            StorageGauge("feeds", help: "Sessions that are followed; each is read once for all its followers.", value: Double(feeds)),
+        ]
+    }
+
+    /// Ends all followers, finishes what is under way, and closes the storage. Later calls throw ``StoreError/storeClosed``.
+    public func close() async {
+        feeds.close()
+        await storage.close()
+    }
+
+    private func perform<Result>(
+        _ operation: Operation, _ body: () async throws(StoreError) -> sending Result
+    ) async throws(StoreError) -> sending Result {
+        guard let observer else { return try await body() }
+        let start = ContinuousClock.now
+        do throws(StoreError) {
+            let result = try await body()
+            observer(operation, ContinuousClock.now - start, nil)
+            return result
+        } catch {
+            observer(operation, ContinuousClock.now - start, error)
+            throw error
+        }
+    }
+}
+
+/// The system's wall clock.
+package enum SystemClock {
+    /// Milliseconds since 1970.
+    package static func now() -> Timestamp {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Timestamp(milliseconds: Int(time.tv_sec) * 1000 + Int(time.tv_nsec) / 1_000_000)
+    }
+}
