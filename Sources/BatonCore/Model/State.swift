@@ -6,6 +6,9 @@ public enum StateScope: Hashable, Sendable {
     case user(UserKey)
     /// All sessions of all users of the application.
     case app(String)
+    /// The store's own records, such as access tokens. They never expire, belong to no session, and are not reachable
+    /// through any name that a client can give.
+    case store
 }
 
 /// One change of one state key.

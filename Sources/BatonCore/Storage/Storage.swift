@@ -69,7 +69,7 @@ public protocol Storage: Sendable {
     /// Forgets all events: the floor moves to the tail, the seq goes on, all ids are free again.
     func clear(_ key: SessionKey) async throws(StoreError)
 
-    /// The state of one scope. State of users and applications that was never written is empty.
+    /// The state of one scope. State of users, of applications and of the store itself that was never written is empty.
     func state(_ scope: StateScope) async throws(StoreError) -> [String: JSON]
 
     /// Changes the state of one scope, whose changes stand in `changes`; returns the scope's state afterwards.
