@@ -1,4 +1,4 @@
-#define _GNU_SOURCE
+#define _GNU_SOURCE 1
 #include "CBatonPlatform.h"
 #include <errno.h>
 #include <unistd.h>
