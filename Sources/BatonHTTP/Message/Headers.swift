@@ -88,14 +88,24 @@ public struct Headers: Sendable {
         if kept.count < fields.count { fields = kept }
     }
 
-    /// Appends `Name: value` lines as they stand on the wire.
-    func write(into buffer: inout [UInt8]) {
+    /// Appends `Name: value` lines as they stand on the wire; with `withoutFraming`, the fields that the server decides are left out.
+    func write(into buffer: inout [UInt8], withoutFraming: Bool = false) {
         let span = text.span
-        for field in fields {
+        for field in fields where !(withoutFraming && isFraming(field)) {
             buffer.append(span, field.start..<field.start + field.nameCount)
             buffer.append(": ")
             buffer.append(span, field.start + field.nameCount..<field.start + field.nameCount + field.valueCount)
             buffer.append("\r\n")
+        }
+    }
+
+    private func isFraming(_ field: Field) -> Bool {
+        switch field.nameCount {
+        case 4: matches(field, "date")
+        case 10: matches(field, "connection")
+        case 14: matches(field, "content-length")
+        case 17: matches(field, "transfer-encoding")
+        default: false
         }
     }
 

@@ -1,3 +1,5 @@
+public import BatonIO
+
 /// A request that was read whole.
 public struct Request: Sendable {
     /// The method.
@@ -14,6 +16,8 @@ public struct Request: Sendable {
     public var headers: Headers
     /// The body, its transfer coding removed.
     public var body: [UInt8]
+    /// The client's address.
+    public var peer: SocketAddress?
 
     /// Creates a request, for tests and for handlers that rewrite one.
     public init(_ method: Method, _ path: String, query: String? = nil, headers: Headers = [:], body: [UInt8] = []) {

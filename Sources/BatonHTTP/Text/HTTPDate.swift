@@ -1,0 +1,56 @@
+/// `Date` in the format of RFC 9110 §5.6.7, written at most once a second.
+struct HTTPDate: Sendable {
+    private var second: Int = .min
+    private var text: [UInt8] = []
+
+    /// `Sun, 06 Nov 1994 08:49:37 GMT` for a Unix time.
+    mutating func bytes(at unixSecond: Int) -> [UInt8] {
+        if unixSecond != second {
+            second = unixSecond
+            text = Self.format(unixSecond)
+        }
+        return text
+    }
+
+    static func format(_ unixSecond: Int) -> [UInt8] {
+        let days = unixSecond >= 0 ? unixSecond / 86400 : (unixSecond - 86399) / 86400
+        let secondOfDay = unixSecond - days * 86400
+        // Days since 1 March of year 0 in the proleptic Gregorian calendar, in eras of 400 years: leap days come last in each cycle.
+        let shifted = days + 719_468
+        let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
+        let dayOfEra = shifted - era * 146_097
+        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let monthFromMarch = (5 * dayOfYear + 2) / 153
+        let day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
+        let month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
+        let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+        let weekday = ((days % 7) + 11) % 7
+
+        var text: [UInt8] = []
+        text.reserveCapacity(29)
+        text.append(contentsOf: "SunMonTueWedThuFriSat".utf8.dropFirst(weekday * 3).prefix(3))
+        text.append(", ")
+        text.append(twoDigits: day)
+        text.append(.space)
+        text.append(contentsOf: "JanFebMarAprMayJunJulAugSepOctNovDec".utf8.dropFirst((month - 1) * 3).prefix(3))
+        text.append(.space)
+        text.append(twoDigits: year / 100)
+        text.append(twoDigits: year % 100)
+        text.append(.space)
+        text.append(twoDigits: secondOfDay / 3600)
+        text.append(.colon)
+        text.append(twoDigits: secondOfDay / 60 % 60)
+        text.append(.colon)
+        text.append(twoDigits: secondOfDay % 60)
+        text.append(" GMT")
+        return text
+    }
+}
+
+extension [UInt8] {
+    fileprivate mutating func append(twoDigits number: Int) {
+        append(UInt8(truncatingIfNeeded: 0x30 + number / 10 % 10))
+        append(UInt8(truncatingIfNeeded: 0x30 + number % 10))
+    }
+}
