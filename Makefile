@@ -1,0 +1,64 @@
+# What a person types. Each target stands on its own: what is missing is installed first.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+LISTEN ?= 127.0.0.1:4437
+STORE  ?= sqlite:baton.db
+PREFIX ?= /usr/local
+# The Swift runtime goes into the binary, so that it runs where no toolchain is.
+RELEASE := -c release --static-swift-stdlib
+SWIFT_SOURCES := Package.swift Sources Tests Benchmarks
+
+.PHONY: help run test unit-test lint format bench build install uninstall clean dependencies
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  make run LISTEN=127.0.0.1:4437 STORE=sqlite:baton.db    the defaults"
+	@echo "  make install PREFIX=/usr/local DESTDIR=                 the defaults"
+
+run: dependencies ## install what is missing, build, start the daemon on an SQLite file
+	@swift build $(RELEASE) --product baton
+	@scripts/run "$$(swift build $(RELEASE) --show-bin-path)/baton" "$(LISTEN)" "$(STORE)"
+
+test: dependencies ## install what is missing, build, lint, run every test
+	@swift build --build-tests
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory unit-test
+
+unit-test: .build/python/bin/python3
+	@scripts/test
+
+lint: ## check the formatting
+	@swift format lint --strict --parallel --recursive $(SWIFT_SOURCES)
+	@for script in scripts/* .ci/run $(wildcard Examples/*.sh); do bash -n "$$script" || exit 1; done
+
+format: ## format the sources in place
+	@swift format --in-place --parallel --recursive $(SWIFT_SOURCES)
+
+bench: dependencies ## run the benchmarks; ARGS="..." goes to them
+	@swift run -c release BatonBenchmarks $(ARGS)
+
+build: dependencies ## build the release binary
+	@swift build $(RELEASE) --product baton
+	@echo "built $$(swift build $(RELEASE) --show-bin-path)/baton"
+
+install: build ## install the binary under PREFIX
+	@install -D -m 755 "$$(swift build $(RELEASE) --show-bin-path)/baton" "$(DESTDIR)$(PREFIX)/bin/baton"
+	@echo "installed $(DESTDIR)$(PREFIX)/bin/baton"
+
+uninstall: ## remove what install put there
+	@rm -f "$(DESTDIR)$(PREFIX)/bin/baton"
+
+clean: ## remove everything that was built
+	@rm -rf .build
+
+dependencies:
+	@scripts/install-dependencies
+
+# One test reads the metrics with the parser of Prometheus' Python client. It is skipped where this cannot be installed, so a
+# failure here is not an error.
+.build/python/bin/python3:
+	@if ! { python3 -m venv .build/python \
+	    && timeout 60 .build/python/bin/python3 -m pip install --quiet --retries 0 --timeout 15 prometheus_client; } >/dev/null 2>&1; \
+	then rm -rf .build/python; echo "prometheus_client could not be installed; the test that needs it is skipped"; fi
