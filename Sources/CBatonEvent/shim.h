@@ -1,9 +1,6 @@
 // The core of libevent: loop, timers, signals, listener. Never evhttp, bufferevent, evbuffer or evdns.
 #ifndef CBATONEVENT_SHIM_H
 #define CBATONEVENT_SHIM_H
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1
-#endif
 #include <event2/event.h>
 #include <event2/listener.h>
 #include <event2/thread.h>

@@ -6,23 +6,26 @@ internal import Synchronization
 public final class EventDelivery: Sendable {
     /// The events, oldest first; at least one.
     public let events: [Event]
-    private let renderings = Mutex<[ObjectIdentifier: [UInt8]]>([:])
+    private let renderings = Mutex<[ObjectIdentifier: any Sendable]>([:])
 
     init(_ events: [Event]) { self.events = events }
 
     /// The events in the form of `rendering`, made at the first call.
-    public func rendered<R: EventRendering>(as rendering: R.Type) -> [UInt8] {
-        if let bytes = renderings.withLock({ $0[ObjectIdentifier(rendering)] }) { return bytes }
-        let bytes = R.render(events)
-        renderings.withLock { $0[ObjectIdentifier(rendering)] = bytes }
-        return bytes
+    public func rendered<R: EventRendering>(as rendering: R.Type) -> R.Rendered {
+        if let made = renderings.withLock({ $0[ObjectIdentifier(rendering)] }) as? R.Rendered { return made }
+        let made = R.render(events)
+        renderings.withLock { $0[ObjectIdentifier(rendering)] = made }
+        return made
     }
 }
 
 /// A form in which events are sent on.
 public protocol EventRendering {
-    /// The bytes for these events.
-    static func render(_ events: [Event]) -> [UInt8]
+    /// What the form is made of.
+    associatedtype Rendered: Sendable
+
+    /// These events in this form.
+    static func render(_ events: [Event]) -> Rendered
 }
 
 /// Where a follower's events go.
