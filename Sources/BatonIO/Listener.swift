@@ -13,6 +13,8 @@ public final class Listener: @unchecked Sendable {
         public var maximumConnections = Int.max
         /// Lets several listeners, of this process or of others, share the address (SO_REUSEPORT).
         public var reusePort = false
+        /// Encrypts every connection; nil is plain.
+        public var tls: TLSServerContext?
         /// For the channels.
         public var channel = Channel.Options()
 
@@ -132,14 +134,29 @@ public final class Listener: @unchecked Sendable {
     }
 
     private func start(_ descriptor: Int32) {
-        let channel = Channel(descriptor: descriptor, state: .open, loop: loop, options: options.channel, listener: self)
+        let session: TLSSession?
+        do {
+            session = try options.tls?.session()
+        } catch {
+            // Out of memory: as little can be done for this connection as for one without a descriptor.
+            close(descriptor)
+            return
+        }
+        let channel = Channel(
+            descriptor: descriptor, state: session == nil ? .open : .handshaking, loop: loop, options: options.channel, tls: session, listener: self)
         connectionCount += 1
         channel.applySocketOptions()
         guard let handler = accepted(channel) else {
             channel.close()
             return
         }
-        if channel.isOpen { channel.start(handler) }
+        guard channel.isOpen else { return }
+        channel.start(handler)
+        guard session != nil else { return }
+        let opening = Channel.Opening(action: "TLS handshake", completion: nil)
+        channel.opening = opening
+        opening.limit(channel, to: .after(options.channel.handshakeTimeout))
+        channel.startHandshake()
     }
 
     private func refused(_ failure: Int32) {

@@ -5,6 +5,9 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -135,6 +138,58 @@ ssize_t baton_receive(int descriptor, void *bytes, size_t count) {
         if (received >= 0) return received;
         if (errno != EINTR) return -errno;
     }
+}
+
+#define HIGHEST_SIGNAL 64
+static atomic_int signal_descriptors[HIGHEST_SIGNAL + 1];
+static atomic_int signals_being_delivered;
+static struct sigaction previous_actions[HIGHEST_SIGNAL + 1];
+
+// Only what is async-signal-safe (signal-safety(7)): an atomic load and write(2).
+static void deliver(int signal) {
+    int before = errno;
+    atomic_fetch_add(&signals_being_delivered, 1);
+    int descriptor = atomic_load(&signal_descriptors[signal]) - 1;
+    unsigned char byte = (unsigned char)signal;
+    if (descriptor >= 0) (void)!write(descriptor, &byte, 1);
+    atomic_fetch_sub(&signals_being_delivered, 1);
+    errno = before;
+}
+
+int baton_deliver_signal(int signal, int descriptor) {
+    if (signal < 1 || signal > HIGHEST_SIGNAL) return EINVAL;
+    // Kept one higher, so that the zero of a static means "none".
+    int before = atomic_exchange(&signal_descriptors[signal], descriptor + 1);
+    if (descriptor >= 0 && before == 0) {
+        struct sigaction action;
+        memset(&action, 0, sizeof action);
+        action.sa_handler = deliver;
+        action.sa_flags = SA_RESTART;
+        sigfillset(&action.sa_mask);
+        if (sigaction(signal, &action, &previous_actions[signal]) != 0) {
+            atomic_store(&signal_descriptors[signal], 0);
+            return errno;
+        }
+    } else if (descriptor < 0 && before != 0) {
+        int failed = sigaction(signal, &previous_actions[signal], NULL) == 0 ? 0 : errno;
+        // The caller closes the descriptor now; a handler on another thread must not write to whatever gets its number next.
+        while (atomic_load(&signals_being_delivered) != 0) sched_yield();
+        return failed;
+    }
+    return 0;
+}
+
+int baton_pipe(int ends[2]) {
+#ifdef __linux__
+    return pipe2(ends, O_NONBLOCK | O_CLOEXEC) == 0 ? 0 : errno;
+#else
+    if (pipe(ends) != 0) return errno;
+    for (int end = 0; end < 2; end++) {
+        fcntl(ends[end], F_SETFD, FD_CLOEXEC);
+        fcntl(ends[end], F_SETFL, O_NONBLOCK);
+    }
+    return 0;
+#endif
 }
 
 void baton_name_thread(const char *name) {

@@ -78,7 +78,23 @@ final class Recorder: ChannelHandler, Sendable {
     }
 }
 
+/// The error `body` throws; records an issue when it throws none.
+func failure(of body: () async throws -> some Any, sourceLocation: SourceLocation = #_sourceLocation) async -> IOError? {
+    do {
+        _ = try await body()
+        Issue.record("nothing was thrown", sourceLocation: sourceLocation)
+        return nil
+    } catch {
+        return error as? IOError
+    }
+}
+
 extension Array where Element == UInt8 {
+    /// `count` bytes that repeat with a period that no buffer size is a multiple of.
+    init(patterned count: Int) {
+        self = (0..<count).map { UInt8(truncatingIfNeeded: $0 % 251) }
+    }
+
     /// A copy of `span`.
     init(_ span: RawSpan) {
         self = span.withUnsafeBytes { Array($0) }
@@ -87,8 +103,10 @@ extension Array where Element == UInt8 {
 
 extension Channel {
     /// Connects, and records what comes back.
-    static func recorded(to endpoint: Endpoint, on loop: EventLoop, options: Options = Options()) async throws -> (Channel, Recorder) {
-        let channel = try await connect(to: endpoint, on: loop, options: options, deadline: .after(.seconds(10)))
+    static func recorded(to endpoint: Endpoint, on loop: EventLoop, tls: TLSClientContext? = nil, options: Options = Options()) async throws -> (
+        Channel, Recorder
+    ) {
+        let channel = try await connect(to: endpoint, on: loop, tls: tls, options: options, deadline: .after(.seconds(10)))
         let recorder = Recorder()
         await loop.run { channel.start(recorder) }
         return (channel, recorder)

@@ -6,10 +6,12 @@ extension Channel {
     /// Connects to `endpoint`, trying its addresses in turn.
     ///
     /// The channel reads nothing before `start(_:)`, which has to be called on `loop`, as everything on a channel.
-    /// - Parameter deadline: for the whole: looking up, all addresses, TLS.
+    /// - Parameters:
+    ///   - tls: encrypts, and checks that the peer's certificate is for the host of `endpoint`; nil is plain.
+    ///   - deadline: for the whole: looking up, all addresses, TLS.
     /// - Throws: why the last address failed: `refused`, `timedOut`, `unreachable`, `tls`…; or `resolution`, `cancelled`, `shutdown`.
     public static func connect(
-        to endpoint: Endpoint, on loop: EventLoop, options: Options = Options(), deadline: Deadline
+        to endpoint: Endpoint, on loop: EventLoop, tls: TLSClientContext? = nil, options: Options = Options(), deadline: Deadline
     ) async throws(IOError) -> Channel {
         let addresses: [SocketAddress]
         switch endpoint {
@@ -19,8 +21,8 @@ extension Channel {
         var failure = IOError(.resolution, "connect to \(endpoint): it has no address")
         for (position, address) in addresses.enumerated() {
             do {
-                return try await attempt(
-                    address, on: loop, options: options, deadline: share(of: deadline, amongst: addresses.count - position))
+                let share = share(of: deadline, amongst: addresses.count - position)
+                return try await attempt(address, on: loop, tls: tls.map { ($0, endpoint) }, options: options, deadline: share)
             } catch {
                 failure = error
                 if error.code == .cancelled || error.code == .shutdown || deadline.isPast { break }
@@ -36,9 +38,9 @@ extension Channel {
     }
 
     private static func attempt(
-        _ address: SocketAddress, on loop: EventLoop, options: Options, deadline: Deadline
+        _ address: SocketAddress, on loop: EventLoop, tls: (TLSClientContext, Endpoint)?, options: Options, deadline: Deadline
     ) async throws(IOError) -> Channel {
-        let attempt = Attempt(address: address, loop: loop, options: options, deadline: deadline)
+        let attempt = Attempt(address: address, loop: loop, tls: tls, options: options, deadline: deadline)
         let outcome: Result<Channel, IOError> = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 loop.execute { attempt.start(continuation) }
@@ -81,14 +83,18 @@ extension Channel {
 private final class Attempt: @unchecked Sendable {
     private let address: SocketAddress
     private let loop: EventLoop
+    private let tls: (context: TLSClientContext, endpoint: Endpoint)?
     private let options: Channel.Options
     private let deadline: Deadline
     private var channel: Channel?
     private var cancelled = false
 
-    init(address: SocketAddress, loop: EventLoop, options: Channel.Options, deadline: Deadline) {
+    init(
+        address: SocketAddress, loop: EventLoop, tls: (TLSClientContext, Endpoint)?, options: Channel.Options, deadline: Deadline
+    ) {
         self.address = address
         self.loop = loop
+        self.tls = tls
         self.options = options
         self.deadline = deadline
     }
@@ -102,6 +108,7 @@ private final class Attempt: @unchecked Sendable {
         do {
             guard !loop.isShutDown else { throw IOError(.shutdown, "\(action): the event loop was shut down") }
             guard !deadline.isPast else { throw IOError(.timedOut, "\(action): no time left") }
+            let session = try tls.map { try $0.context.session(for: $0.endpoint) }
             let descriptor = baton_socket(address.family)
             guard descriptor >= 0 else { throw IOError(errorNumber: -descriptor, while: action) }
             let failure = address.withSystemAddress { baton_connect(descriptor, $0, $1) }
@@ -109,7 +116,7 @@ private final class Attempt: @unchecked Sendable {
                 close(descriptor)
                 throw IOError(errorNumber: failure, while: action)
             }
-            let channel = Channel(descriptor: descriptor, state: .connecting, loop: loop, options: options)
+            let channel = Channel(descriptor: descriptor, state: .connecting, loop: loop, options: options, tls: session)
             channel.applySocketOptions()
             self.channel = channel
             let opening = Channel.Opening(action: action) { outcome in

@@ -44,6 +44,10 @@ public final class Channel: @unchecked Sendable {
         static let discarding = Flags(rawValue: 16)
         static let aboveHighWatermark = Flags(rawValue: 32)
         static let readScheduled = Flags(rawValue: 64)
+        /// TLS has to write before it can read on, or before the handshake can go on.
+        static let inputNeedsWriting = Flags(rawValue: 128)
+        /// TLS has to read before it can write on.
+        static let outputNeedsReading = Flags(rawValue: 256)
     }
 
     /// The loop whose thread the channel belongs to.
@@ -60,6 +64,8 @@ public final class Channel: @unchecked Sendable {
     /// Position in `loop.channels`.
     var index = -1
     var opening: Opening?
+    /// Nil on a plain connection.
+    private(set) var tls: TLSSession?
     var queue = OutboundQueue()
     let options: Options
     private(set) var descriptor: Int32
@@ -68,9 +74,10 @@ public final class Channel: @unchecked Sendable {
     private weak var listener: Listener?
 
     /// Takes over `descriptor`, which has to be a non-blocking, connected (or connecting) stream socket. On the loop's thread.
-    init(descriptor: Int32, state: State, loop: EventLoop, options: Options, listener: Listener? = nil) {
+    init(descriptor: Int32, state: State, loop: EventLoop, options: Options, tls: TLSSession? = nil, listener: Listener? = nil) {
         self.descriptor = descriptor
         self.state = state
+        self.tls = tls
         self.loop = loop
         self.options = options
         self.listener = listener
@@ -101,6 +108,15 @@ public final class Channel: @unchecked Sendable {
 
     /// This end; nil once closed.
     public var localAddress: SocketAddress? { state == .closed ? nil : .of(descriptor, peer: false) }
+
+    /// Whether the connection is encrypted.
+    public var isEncrypted: Bool { tls != nil }
+
+    /// The subject of the certificate the peer showed and an authority vouched for, as RFC 2253 writes it; nil without one.
+    public var peerCertificateSubject: String? { tls?.peerSubject }
+
+    /// Whether the TLS session continued an earlier one.
+    public var isResumed: Bool { tls?.isResumed ?? false }
 
     /// Sets who is called for what happens, and begins to read.
     public func start(_ handler: any ChannelHandler) {
@@ -142,19 +158,21 @@ public final class Channel: @unchecked Sendable {
         guard state == .open, queue.isEmpty else {
             return enqueue(bytes)
         }
-        let sent: Int
-        switch bytes.withUnsafeBytes({ transmit($0) }) {
-        case .count(let count): sent = count
-        case .wouldBlock: sent = 0
-        case .failed(let error):
-            close(because: error)
-            return false
-        case .end:
-            return false
+        var sent = 0
+        while sent < bytes.count {
+            let transfer = bytes.withUnsafeBytes { transmit(UnsafeRawBufferPointer(rebasing: $0[sent...])) }
+            if case .failed(let error) = transfer {
+                close(because: error)
+                return false
+            }
+            guard case .count(let count) = transfer else { break }
+            sent += count
+            // TLS takes one record at a time. A socket that takes less than it was given is full.
+            if tls == nil { break }
         }
         guard sent < bytes.count else { return true }
         queue.append(bytes, from: sent)
-        armWriting()
+        waitToWrite()
         return checkBacklog()
     }
 
@@ -171,7 +189,7 @@ public final class Channel: @unchecked Sendable {
     /// Sends what waits, as far as the kernel takes it.
     public func flush() {
         assert(loop.isCurrent)
-        guard state == .open, writeWatch == nil, !queue.isEmpty else { return }
+        guard state == .open, !isBlocked, !queue.isEmpty else { return }
         let wasAbove = flags.contains(.aboveHighWatermark)
         guard sendQueue() else { return }
         if wasAbove, !flags.contains(.aboveHighWatermark) {
@@ -206,33 +224,45 @@ public final class Channel: @unchecked Sendable {
             case .count(let count):
                 queue.consume(count)
                 budget -= count
-            case .wouldBlock:
+            case .wouldBlock, .needsReading, .needsWriting, .end:
                 budget = 0
             case .failed(let error):
                 close(because: error)
                 return false
-            case .end:
-                budget = 0
             }
         }
         if queue.count <= options.lowWatermark { flags.remove(.aboveHighWatermark) }
         if queue.isEmpty {
-            disarmWriting()
+            if !flags.contains(.inputNeedsWriting) { disarmWriting() }
             if flags.contains(.outputEnding) { endOutput() }
         } else {
-            armWriting()
+            waitToWrite()
         }
         return state != .closed
     }
 
+    /// Whether output waits for the socket.
+    private var isBlocked: Bool { writeWatch != nil || flags.contains(.outputNeedsReading) }
+
+    private func waitToWrite() {
+        if flags.contains(.outputNeedsReading) {
+            // A socket that can be written to would be reported without end meanwhile.
+            disarmWriting()
+            updateReadWatch()
+        } else {
+            armWriting()
+        }
+    }
+
     // MARK: Ending
 
-    /// Ends the output once what waits is sent; the peer sees the end of its input. Reading goes on.
+    /// Ends the output once what waits is sent; the peer sees the end of its input. Reading goes on; when the peer has ended too, the
+    /// channel closes.
     public func closeOutput() {
         assert(loop.isCurrent)
         guard acceptsOutput else { return }
         flags.insert(.outputEnding)
-        if state == .open, writeWatch == nil { _ = sendQueue() }
+        if state == .open, !isBlocked { _ = sendQueue() }
     }
 
     /// Sends what waits, ends the output, and closes when the peer has ended too, or at `deadline`. What still arrives is thrown away.
@@ -245,12 +275,7 @@ public final class Channel: @unchecked Sendable {
         flags.insert(.discarding)
         self.deadline = deadline
         closeOutput()
-        guard state != .closed else { return }
-        if flags.contains(.outputEnded), flags.contains(.inputEnded) {
-            close()
-        } else {
-            resumeReading()
-        }
+        if state != .closed { resumeReading() }
     }
 
     /// Closes at once; what waits is lost. The handler is told from the loop, not from here. Does nothing on a closed channel.
@@ -262,6 +287,8 @@ public final class Channel: @unchecked Sendable {
         if let writeWatch { loop.poller.remove(writeWatch) }
         readWatch = nil
         writeWatch = nil
+        tls?.end()
+        tls = nil
         Glibc.close(descriptor)
         descriptor = -1
         queue.removeAll()
@@ -279,29 +306,49 @@ public final class Channel: @unchecked Sendable {
     }
 
     private func endOutput() {
+        flags.remove(.outputEnding)
         flags.insert(.outputEnded)
+        tls?.end()
         _ = shutdown(descriptor, Int32(SHUT_WR))
-        if flags.contains(.discarding), flags.contains(.inputEnded) { close() }
+        if flags.contains(.inputEnded) { close() }
     }
 
     // MARK: The socket
 
+    /// What came of handing bytes to the socket, or asking it for some.
     enum Transfer {
         case count(Int), wouldBlock, end
+        /// Only with TLS: the opposite direction has to move first.
+        case needsReading, needsWriting
         case failed(IOError)
     }
 
     private func transmit(_ bytes: UnsafeRawBufferPointer) -> Transfer {
-        Self.transfer(baton_send(descriptor, bytes.baseAddress, bytes.count), "send")
+        guard let tls else { return Self.transfer(baton_send(descriptor, bytes.baseAddress, bytes.count), "send") }
+        let transfer = tls.write(bytes)
+        if case .needsReading = transfer { flags.insert(.outputNeedsReading) }
+        return transfer
     }
 
     private func transmitQueue() -> Transfer {
-        Self.transfer(queue.withVector { baton_send_vector(descriptor, $0.baseAddress, Int32($0.count)) }, "send")
+        guard tls != nil else {
+            return Self.transfer(queue.withVector { baton_send_vector(descriptor, $0.baseAddress, Int32($0.count)) }, "send")
+        }
+        // A write that did not go through has to be repeated with the same bytes and at least as many (SSL_write(3)): true for both
+        // ways, because what waits only ever grows at its end.
+        if queue.firstCount == queue.count || queue.firstCount >= loop.recordBuffer.count {
+            return queue.withFirst { transmit($0) }
+        }
+        let count = queue.copyFirst(into: loop.recordBuffer)
+        return transmit(UnsafeRawBufferPointer(rebasing: loop.recordBuffer[..<count]))
     }
 
     private func receive(into buffer: UnsafeMutableRawBufferPointer) -> Transfer {
-        let count = baton_receive(descriptor, buffer.baseAddress, buffer.count)
-        return count == 0 ? .end : Self.transfer(count, "receive")
+        guard let tls else {
+            let count = baton_receive(descriptor, buffer.baseAddress, buffer.count)
+            return count == 0 ? .end : Self.transfer(count, "receive")
+        }
+        return tls.read(into: buffer)
     }
 
     private static func transfer(_ result: Int, _ action: String) -> Transfer {
@@ -311,7 +358,7 @@ public final class Channel: @unchecked Sendable {
     }
 
     /// Whether bytes may be waiting that the poller does not know of.
-    private var hasBufferedInput: Bool { false }
+    private var hasBufferedInput: Bool { tls?.hasBufferedInput ?? false }
 
     private func scheduleReadIfBuffered() {
         guard hasBufferedInput, wantsInput, !flags.contains(.readScheduled) else { return }
@@ -328,15 +375,20 @@ public final class Channel: @unchecked Sendable {
 
     private func readAvailable() {
         // Bounded, so that one fast sender does not keep the thread; the poller reports what is left.
-        for _ in 0..<4 {
+        for _ in 0..<(tls == nil ? 4 : 16) {
             switch receive(into: loop.readBuffer) {
             case .count(let count):
                 if !flags.contains(.discarding) {
                     handler?.received(UnsafeRawBufferPointer(rebasing: loop.readBuffer[..<count]).bytes, on: self)
                 }
                 guard wantsInput else { return }
-                if count < loop.readBuffer.count { return }
-            case .wouldBlock:
+                // The rest, if any, is still in the socket.
+                if tls == nil ? count < loop.readBuffer.count : !hasBufferedInput { return }
+            case .wouldBlock, .needsReading:
+                return
+            case .needsWriting:
+                flags.insert(.inputNeedsWriting)
+                armWriting()
                 return
             case .end:
                 endInput()
@@ -352,10 +404,7 @@ public final class Channel: @unchecked Sendable {
     private func endInput() {
         flags.insert(.inputEnded)
         updateReadWatch()
-        guard flags.contains(.discarding) else {
-            handler?.inputEnded(on: self)
-            return
-        }
+        if !flags.contains(.discarding) { handler?.inputEnded(on: self) }
         if flags.contains(.outputEnded) { close() }
     }
 
@@ -364,22 +413,37 @@ public final class Channel: @unchecked Sendable {
     func readable() {
         loop.noteActivity()
         switch state {
-        case .open: if wantsInput { readAvailable() }
-        case .connecting, .handshaking, .closed: break
+        case .open:
+            if flags.contains(.outputNeedsReading) {
+                flags.remove(.outputNeedsReading)
+                resumeOutput()
+                updateReadWatch()
+            }
+            if wantsInput { readAvailable() }
+        case .handshaking: continueHandshake()
+        case .connecting, .closed: break
         }
     }
 
     func writable() {
         loop.noteActivity()
         switch state {
-        case .connecting:
-            connected()
+        case .connecting: connected()
+        case .handshaking: continueHandshake()
         case .open:
-            let wasAbove = flags.contains(.aboveHighWatermark)
-            guard sendQueue() else { return }
-            if wasAbove, !flags.contains(.aboveHighWatermark) { handler?.drained(self) }
-        case .handshaking, .closed: break
+            if flags.contains(.inputNeedsWriting) {
+                flags.remove(.inputNeedsWriting)
+                if wantsInput { readAvailable() }
+            }
+            if state == .open { resumeOutput() }
+        case .closed: break
         }
+    }
+
+    private func resumeOutput() {
+        let wasAbove = flags.contains(.aboveHighWatermark)
+        guard sendQueue() else { return }
+        if wasAbove, !flags.contains(.aboveHighWatermark) { handler?.drained(self) }
     }
 
     private func connected() {
@@ -389,10 +453,41 @@ public final class Channel: @unchecked Sendable {
             return
         }
         disarmWriting()
-        becomeOpen()
+        if tls == nil { becomeOpen() } else { startHandshake() }
     }
 
-    func becomeOpen() {
+    func startHandshake() {
+        state = .handshaking
+        guard tls?.attach(to: descriptor) == true else {
+            close(because: IOError(.tls, "\(opening?.action ?? "TLS handshake"): no memory"))
+            return
+        }
+        continueHandshake()
+    }
+
+    private func continueHandshake() {
+        guard let tls else { return }
+        flags.remove(.inputNeedsWriting)
+        switch tls.handshake() {
+        case .count:
+            disarmWriting()
+            becomeOpen()
+            scheduleReadIfBuffered()
+        case .needsWriting:
+            flags.insert(.inputNeedsWriting)
+            armWriting()
+            updateReadWatch()
+        case .wouldBlock, .needsReading:
+            disarmWriting()
+            updateReadWatch()
+        case .end:
+            close(because: IOError(.reset, "\(opening?.action ?? "TLS handshake"): the peer closed the connection during the handshake"))
+        case .failed(let error):
+            close(because: IOError(error.code, "\(opening?.action ?? "TLS handshake"): \(error.message)", errorNumber: error.errorNumber))
+        }
+    }
+
+    private func becomeOpen() {
         state = .open
         let opening = self.opening
         self.opening = nil
@@ -422,7 +517,7 @@ public final class Channel: @unchecked Sendable {
     }
 
     func updateReadWatch() {
-        let wanted = wantsInput || state == .handshaking
+        let wanted = wantsInput || flags.contains(.outputNeedsReading) || state == .handshaking && !flags.contains(.inputNeedsWriting)
         guard wanted != (readWatch != nil) else { return }
         if let readWatch {
             loop.poller.remove(readWatch)

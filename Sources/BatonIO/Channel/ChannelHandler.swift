@@ -4,7 +4,8 @@ public protocol ChannelHandler: AnyObject {
     /// Bytes arrived. They are borrowed: what is kept has to be copied.
     func received(_ bytes: RawSpan, on channel: Channel)
 
-    /// The peer will send nothing more (it may still read). Called once; the channel stays open for writing.
+    /// The peer will send nothing more (it may still read). Called once; the channel stays open until this side's
+    /// output is ended too.
     func inputEnded(on channel: Channel)
 
     /// The backlog has fallen to the low watermark after it had passed the high one.

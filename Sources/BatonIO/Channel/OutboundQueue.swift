@@ -59,7 +59,10 @@ struct OutboundQueue {
         count = 0
     }
 
-    /// Calls `body` with the first bytes that wait, at most one chunk.
+    /// How many bytes wait in the first chunk.
+    var firstCount: Int { isEmpty ? 0 : chunks[head].count - headOffset }
+
+    /// Calls `body` with the first chunk that waits.
     func withFirst<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         chunks[head].withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[headOffset...])) }
     }

@@ -51,6 +51,8 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
 
     /// Reads are made into this buffer, which lives as long as the loop; 64 KiB.
     let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 16)
+    /// Small pieces are put together in this buffer to make one TLS record; 16 KiB, the most a record holds (RFC 8446 section 5.1).
+    let recordBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 16 * 1024, alignment: 16)
     let poller: Poller
     var timers = TimerHeap()
     var channels: [Channel] = []
@@ -73,7 +75,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     ///
     /// - Throws: `tooManyDescriptors` or `system` when the system has no descriptor or thread to give.
     public init(_ configuration: Configuration = Configuration()) throws(IOError) {
-        Signals.ignoreBrokenPipes()
+        ProcessLimits.ignoreBrokenPipes()
         self.configuration = configuration
         poller = try Poller()
         isolation.loop = self
@@ -82,6 +84,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
 
     deinit {
         readBuffer.deallocate()
+        recordBuffer.deallocate()
     }
 
     /// The loop whose thread this is.
@@ -106,11 +109,13 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     }
 
     /// Runs `body` on the loop's thread and returns what it returns; without a hop when the caller is there already.
-    public func run<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
-        if isCurrent { return body() }
-        return await withCheckedContinuation { continuation in
-            execute { continuation.resume(returning: body()) }
+    @discardableResult
+    public func run<Value: Sendable, Failure: Error>(_ body: @escaping @Sendable () throws(Failure) -> Value) async throws(Failure) -> Value {
+        if isCurrent { return try body() }
+        let outcome: Result<Value, Failure> = await withCheckedContinuation { continuation in
+            execute { continuation.resume(returning: Result(catching: body)) }
         }
+        return try outcome.get()
     }
 
     /// Does `action` at `deadline`, on the loop's thread, from which this has to be called. O(log n).

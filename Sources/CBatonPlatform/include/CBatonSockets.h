@@ -38,6 +38,11 @@ ssize_t baton_send_vector(int descriptor, const struct iovec *parts, int count);
 /// recv(2) that retries EINTR; bytes, 0 at the end of input, or minus an errno.
 ssize_t baton_receive(int descriptor, void *bytes, size_t count);
 
+/// Writes `signal` as one byte to `descriptor` whenever it arrives; -1 restores what was in force before. Returns 0, or an errno.
+int baton_deliver_signal(int signal, int descriptor);
+/// A non-blocking, close-on-exec pipe; returns 0, or an errno.
+int baton_pipe(int ends[2]);
+
 /// Names the calling thread (at most 15 bytes are kept).
 void baton_name_thread(const char *name);
 /// One pointer per thread: the loop whose thread this is.

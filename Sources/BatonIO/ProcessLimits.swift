@@ -1,8 +1,8 @@
 internal import CBatonPlatform
 internal import Glibc
 
-/// Signals and limits of the process.
-public enum Signals {
+/// What holds for the whole process.
+public enum ProcessLimits {
     /// A write to a closed connection is an error, not the end of the process. Leaves a handler that somebody else set.
     public static func ignoreBrokenPipes() {
         _ = ignored
