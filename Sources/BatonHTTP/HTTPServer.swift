@@ -19,6 +19,9 @@ public final class HTTPServer: Sendable {
     public struct Configuration: Sendable {
         /// Where to listen. A Unix socket gets mode 0600; port 0 lets the system choose.
         public var addresses: [SocketAddress]
+        /// Encrypts TCP connections; nil is plain. Unix sockets are plain always. `TLSServerContext.reload()` changes the certificate of the
+        /// connections to come.
+        public var tls: TLSServerContext?
         /// How many loops share the TCP addresses (`SO_REUSEPORT`). Unix sockets belong to the first.
         public var loopCount = 1
         /// Bounds of a request.
@@ -110,6 +113,7 @@ public final class HTTPServer: Sendable {
         options.reusePort = shardCount > 1 && address.port != nil
         options.maximumConnections = max(1, configuration.maximumConnections / shardCount)
         options.channel.userTimeout = configuration.writeTimeout
+        if address.port != nil { options.tls = configuration.tls }
         return try await Listener(at: address, on: shard.loop, options: options) { shard.accept($0) }
     }
 

@@ -18,6 +18,8 @@ public struct Request: Sendable {
     public var body: [UInt8]
     /// The client's address.
     public var peer: SocketAddress?
+    /// The subject of the certificate that the client showed and an authority vouched for.
+    public var clientCertificateSubject: String?
 
     /// Creates a request, for tests and for handlers that rewrite one.
     public init(_ method: Method, _ path: String, query: String? = nil, headers: Headers = [:], body: [UInt8] = []) {

@@ -169,6 +169,7 @@ final class ServerConnection: ChannelHandler, @unchecked Sendable {
     private func start(_ request: Request) {
         var request = request
         request.peer = peer
+        if channel.isEncrypted { request.clientCertificateSubject = channel.peerCertificateSubject }
         exchange = Exchange(
             method: request.method, path: request.path, minorVersion: request.minorVersion, requestBytes: request.body.count, started: .now)
         let handler = shard.handler

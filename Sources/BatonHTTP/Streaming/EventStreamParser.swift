@@ -3,7 +3,7 @@ public struct EventStreamParser: Sendable {
     /// The id of the last event that was complete: what `Last-Event-ID` has to say. An event cut off in the middle does not move it.
     public private(set) var lastEventID: String
     /// The reconnection time that the stream asked for, in milliseconds.
-    public private(set) var retryMilliseconds: Int?
+    public internal(set) var retryMilliseconds: Int?
 
     private let maximumEventBytes: Int
     private var line: [UInt8] = []
