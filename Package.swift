@@ -33,7 +33,7 @@ let package = Package(
         .target(name: "BatonRedisClient", dependencies: ["BatonIO", "BatonTelemetry"], swiftSettings: flags),
         .target(name: "BatonHTTP", dependencies: ["BatonIO", "BatonTelemetry"], swiftSettings: flags),
         .target(name: "BatonCore", dependencies: ["BatonTelemetry", "CBatonPlatform"], swiftSettings: flags),
-        .target(name: "BatonSQLite", dependencies: ["BatonCore", "BatonTelemetry", "CBatonSQLite"], swiftSettings: flags),
+        .target(name: "BatonSQLite", dependencies: ["BatonCore", "BatonTelemetry", "CBatonPlatform", "CBatonSQLite"], swiftSettings: flags),
         .target(name: "BatonRemote", dependencies: ["BatonCore", "BatonHTTP", "BatonIO", "BatonTelemetry"], swiftSettings: flags),
         .target(name: "Baton", dependencies: ["BatonCore", "BatonSQLite", "BatonRemote", "BatonTelemetry"], swiftSettings: flags),
         .target(

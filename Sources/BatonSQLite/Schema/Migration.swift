@@ -1,0 +1,133 @@
+internal import BatonCore
+
+/// One step from a layout to the next. Steps are only ever added at the end, and never changed once released.
+struct Migration: Sendable {
+    /// The statements of the step.
+    let sql: String
+}
+
+extension Migration {
+    /// All steps; the layout's version (`user_version`) is the number of those that were applied.
+    static let all = [Migration(sql: layout1)]
+
+    /// The layout of new files: tables with a growing rowid and narrow indexes, because appending to the end of a b-tree costs
+    /// half of what inserting into the middle of one does.
+    ///
+    /// - `counters` has one row: the numbers that are given out, never twice, and how often something changed that
+    ///   is not an event. Other processes watch it.
+    /// - `sessions` holds what every append changes, `profiles` what hardly ever changes and may be large.
+    /// - `events` holds the events that can be read. `removed` keeps the times of those taken out, so that their
+    ///   places stay valid cursors. An event whose id the store made has no id here.
+    /// - `state` belongs to a session or to a scope; their numbers come from one counter.
+    /// - `garbage` names what is gone for every reader and still takes space: all that belongs to an owner, or its events up
+    ///   to a place. It is deleted in small steps, by whoever has time.
+    private static let layout1 = """
+        CREATE TABLE counters (
+            one INTEGER PRIMARY KEY CHECK (one = 1),
+            last_event INTEGER NOT NULL,
+            last_owner INTEGER NOT NULL,
+            changes INTEGER NOT NULL
+        );
+        INSERT INTO counters VALUES (1, 0, 0, 0);
+
+        CREATE TABLE sessions (
+            pk INTEGER PRIMARY KEY,
+            app TEXT NOT NULL,
+            user TEXT NOT NULL,
+            id TEXT NOT NULL,
+            status INTEGER NOT NULL,
+            version INTEGER NOT NULL,
+            created_ms INTEGER NOT NULL,
+            updated_ms INTEGER NOT NULL,
+            expires_ms INTEGER NOT NULL,
+            ttl INTEGER,
+            events INTEGER NOT NULL,
+            tail_ms INTEGER NOT NULL,
+            tail_seq INTEGER NOT NULL,
+            floor_ms INTEGER NOT NULL,
+            floor_seq INTEGER NOT NULL,
+            requests INTEGER NOT NULL,
+            generation TEXT NOT NULL
+        );
+        CREATE UNIQUE INDEX sessions_by_key ON sessions (app, user, id);
+        CREATE INDEX sessions_by_expiry ON sessions (expires_ms) WHERE expires_ms < 9223372036854775807;
+        CREATE INDEX sessions_user_updated ON sessions (app, user, updated_ms, id);
+        CREATE INDEX sessions_user_created ON sessions (app, user, created_ms, id);
+        CREATE INDEX sessions_app_updated ON sessions (app, updated_ms, user, id);
+        CREATE INDEX sessions_app_created ON sessions (app, created_ms, user, id);
+        CREATE INDEX aside_user_updated ON sessions (app, user, status, updated_ms, id) WHERE status > 0;
+        CREATE INDEX aside_user_created ON sessions (app, user, status, created_ms, id) WHERE status > 0;
+        CREATE INDEX aside_app_updated ON sessions (app, status, updated_ms, user, id) WHERE status > 0;
+        CREATE INDEX aside_app_created ON sessions (app, status, created_ms, user, id) WHERE status > 0;
+
+        CREATE TABLE profiles (
+            session INTEGER PRIMARY KEY REFERENCES sessions (pk) ON DELETE CASCADE,
+            title TEXT,
+            active_agent TEXT,
+            tags TEXT NOT NULL,
+            metadata TEXT NOT NULL,
+            participants TEXT NOT NULL
+        );
+        CREATE TABLE tags (
+            app TEXT NOT NULL,
+            user TEXT NOT NULL,
+            tag TEXT NOT NULL,
+            session INTEGER NOT NULL REFERENCES sessions (pk) ON DELETE CASCADE,
+            PRIMARY KEY (app, user, tag, session)
+        ) WITHOUT ROWID;
+        CREATE INDEX tags_by_app ON tags (app, tag, session);
+        CREATE INDEX tags_by_session ON tags (session);
+
+        CREATE TABLE events (
+            pk INTEGER PRIMARY KEY,
+            session INTEGER NOT NULL,
+            seq INTEGER NOT NULL,
+            ms INTEGER NOT NULL,
+            edited_ms INTEGER,
+            id TEXT,
+            role TEXT,
+            author TEXT,
+            type TEXT,
+            branch TEXT,
+            body TEXT NOT NULL
+        );
+        CREATE UNIQUE INDEX events_by_place ON events (session, seq);
+        CREATE UNIQUE INDEX events_by_id ON events (session, id) WHERE id IS NOT NULL;
+        CREATE TABLE removed (
+            session INTEGER NOT NULL,
+            seq INTEGER NOT NULL,
+            ms INTEGER NOT NULL,
+            PRIMARY KEY (session, seq)
+        ) WITHOUT ROWID;
+
+        CREATE TABLE requests (
+            session INTEGER NOT NULL,
+            number INTEGER NOT NULL,
+            key TEXT NOT NULL,
+            fingerprint INTEGER NOT NULL,
+            receipt BLOB NOT NULL
+        );
+        CREATE UNIQUE INDEX requests_by_key ON requests (session, key);
+        CREATE UNIQUE INDEX requests_by_number ON requests (session, number);
+
+        CREATE TABLE scopes (
+            pk INTEGER PRIMARY KEY,
+            app TEXT NOT NULL,
+            user TEXT NOT NULL,
+            expires_ms INTEGER NOT NULL
+        );
+        CREATE UNIQUE INDEX scopes_by_key ON scopes (app, user);
+        CREATE INDEX scopes_by_expiry ON scopes (expires_ms) WHERE expires_ms < 9223372036854775807;
+        CREATE TABLE state (
+            owner INTEGER NOT NULL,
+            key TEXT NOT NULL,
+            value TEXT NOT NULL,
+            PRIMARY KEY (owner, key)
+        ) WITHOUT ROWID;
+
+        CREATE TABLE garbage (
+            owner INTEGER PRIMARY KEY,
+            through_seq INTEGER NOT NULL
+        );
+        """
+}
