@@ -7,14 +7,13 @@ struct ConnectTests {
     @Test("fails at once where nobody listens, and says what to look at")
     func refused() async throws {
         try await withLoop { loop in
-            let listener = try await Listener(at: .loopback(port: 0), on: loop) { _ in nil }
-            await listener.stop()
+            // Port 1 (tcpmux): an ephemeral port that was just free may be given to somebody at any time.
             let error = await failure {
-                try await Channel.connect(to: .address(listener.address), on: loop, deadline: .after(.seconds(5)))
+                try await Channel.connect(to: .address(.loopback(port: 1)), on: loop, deadline: .after(.seconds(5)))
             }
             #expect(error?.code == .refused)
             #expect(error?.errorNumber == ECONNREFUSED)
-            #expect(error?.message.contains(listener.address.description) == true)
+            #expect(error?.message.contains("127.0.0.1:1") == true)
             let missing = await failure {
                 try await Channel.connect(to: .address(.unix("/nonexistent/socket")), on: loop, deadline: .after(.seconds(5)))
             }

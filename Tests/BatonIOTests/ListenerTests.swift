@@ -116,7 +116,7 @@ struct ListenerTests {
     @Test("keeps its connections when it stops")
     func stop() async throws {
         try await withLoop { loop in
-            let listener = try await Listener(at: .loopback(port: 0), on: loop) { _ in Echo() }
+            let listener = try await Listener(at: .unix(temporaryPath()), on: loop) { _ in Echo() }
             let (channel, recorder) = try await Channel.recorded(to: .address(listener.address), on: loop)
             await loop.run { channel.write([1]) }
             #expect(await eventually { recorder.bytes == [1] })

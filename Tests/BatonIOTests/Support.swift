@@ -16,12 +16,13 @@ func withLoop<Value>(_ configuration: EventLoop.Configuration = .init(), _ body:
 }
 
 /// Waits until `condition` holds; false when it does not within `limit`.
-func eventually(within limit: Duration = .seconds(10), _ condition: () async throws -> Bool) async rethrows -> Bool {
+func eventually(within limit: Duration = .seconds(10), sleepingOn loop: EventLoop? = nil, _ condition: () async throws -> Bool) async rethrows -> Bool
+{
     let deadline = Deadline.after(limit)
     while true {
         if try await condition() { return true }
         if deadline.isPast { return false }
-        try? await Task.sleep(for: .milliseconds(2))
+        if let loop { try? await loop.sleep(for: .milliseconds(2)) } else { try? await Task.sleep(for: .milliseconds(2)) }
     }
 }
 

@@ -1,0 +1,18 @@
+internal import Glibc
+
+/// Measures one part of the product: `swift run -c release BatonBenchmarks <part> [arguments]`.
+@main
+enum Benchmarks {
+    private static let parts: [(name: String, run: @Sendable ([String]) async throws -> Void)] = [
+        ("io", IOBenchmark.run)
+    ]
+
+    static func main() async throws {
+        let arguments = CommandLine.arguments.dropFirst()
+        guard let part = parts.first(where: { $0.name == arguments.first }) else {
+            print("usage: BatonBenchmarks \(parts.map(\.name).joined(separator: "|"))")
+            exit(64)
+        }
+        try await part.run(Array(arguments.dropFirst()))
+    }
+}
