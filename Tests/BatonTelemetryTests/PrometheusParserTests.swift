@@ -1,5 +1,5 @@
 import BatonTelemetry
-import Glibc
+import BatonTesting
 import Testing
 
 /// The reference parser of Prometheus' Python client, where it is installed.
@@ -8,40 +8,17 @@ private enum ReferenceParser {
     static let interpreters = [".build/python/bin/python3", "python3"]
 
     static func interpreter() async -> String? {
-        for interpreter in interpreters where await run([interpreter, "-c", "import prometheus_client"]) == 0 { return interpreter }
-        return nil
-    }
-
-    /// The exit status of a command, or -1 when it cannot be started or takes over 20 seconds; stops it in that case.
-    static func run(_ arguments: [String], output: String = "/dev/null") async -> Int32 {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
-        posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
-        var argv = arguments.map { strdup($0) } + [nil]
-        defer { for argument in argv { free(argument) } }
-        var pid = pid_t()
-        guard posix_spawnp(&pid, arguments[0], &actions, nil, &argv, environ) == 0 else { return -1 }
-        let end = ContinuousClock.now + .seconds(20)
-        var status: Int32 = 0
-        while waitpid(pid, &status, WNOHANG) == 0 {
-            if ContinuousClock.now > end {
-                kill(pid, SIGKILL)
-                waitpid(pid, &status, 0)
-                return -1
-            }
-            try? await Task.sleep(for: .milliseconds(5))
+        for interpreter in interpreters where (try? await ChildProcess.run(interpreter, ["-c", "import prometheus_client"]))?.status == 0 {
+            return interpreter
         }
-        return status & 0x7F == 0 ? status >> 8 & 0xFF : -1
+        return nil
     }
 
     /// Prints one line a sample: name, sorted labels, value.
     static let script = """
         import sys
         from prometheus_client.parser import text_string_to_metric_families
-        for family in text_string_to_metric_families(open(sys.argv[1], encoding='utf-8', newline='').read()):
+        for family in text_string_to_metric_families(sys.stdin.buffer.read().decode('utf-8')):
             print('family', family.name, family.type, repr(family.documentation))
             for s in family.samples:
                 print(s.name, sorted(s.labels.items()), float(s.value))
@@ -63,23 +40,11 @@ struct PrometheusParserTests {
         histogram.record(0.00005)
         histogram.record(2)
 
-        let path = "/tmp/baton-exposition-\(getpid())-\(UInt32.random(in: 0 ... .max))"
-        defer {
-            unlink(path)
-            unlink(path + ".out")
-        }
-        let file = try #require(fopen(path, "w"))
-        let bytes = metrics.exposition()
-        fwrite(bytes, 1, bytes.count, file)
-        fclose(file)
-        #expect(await ReferenceParser.run([python, "-c", ReferenceParser.script, path], output: path + ".out") == 0)
-
-        let output = try #require(fopen(path + ".out", "r"))
-        var buffer = [UInt8](repeating: 0, count: 65536)
-        let count = fread(&buffer, 1, buffer.count, output)
-        fclose(output)
+        let result = try await ChildProcess.run(
+            python, ["-c", ReferenceParser.script], input: metrics.exposition(), environment: ["PYTHONIOENCODING": "utf-8"])
+        #expect(result.status == 0, "\(result.errors)")
         #expect(
-            String(decoding: buffer[..<count], as: UTF8.self) == #"""
+            result.output == #"""
                 family c counter 'back\\slash\nline'
                 c_total [('l', 'a\\b"c\nd é {},='), ('m', '')] 4.0
                 family g gauge 'G "quoted".'

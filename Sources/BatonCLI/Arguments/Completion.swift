@@ -180,7 +180,8 @@ private struct FishCompletion {
                             end
                     end
                 end
-                test (string join ' ' $path) = "$argv"
+                set -l place (string join ' ' $path)
+                test "$place" = "$argv"
             end
             \(lines.joined(separator: "\n"))
 
