@@ -6,6 +6,8 @@ final class EventFeed: Sendable {
     private let storage: any Storage
     private let executor: (any TaskExecutor)?
     private let state = Mutex(FeedState())
+    /// Lives as long as the feed: the storage hints at the session while somebody follows it.
+    private let observation = Mutex<StorageObservation?>(nil)
 
     /// The most events of one read.
     static let pageSize = 256
@@ -17,6 +19,12 @@ final class EventFeed: Sendable {
     }
 
     var followerCount: Int { state.withLock { $0.followers.count } }
+
+    /// Asks the storage for hints about the session.
+    func watch() {
+        let observation = storage.watch(key)
+        self.observation.withLock { $0 = observation }
+    }
 
     func hint() {
         act(state.withLock { $0.hint() })

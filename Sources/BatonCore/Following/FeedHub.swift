@@ -21,19 +21,20 @@ final class FeedHub: Sendable {
     ///
     /// Retain it before the first read: hints are heard from then on, so that nothing falls between reading and joining.
     func retain(_ key: SessionKey) throws(StoreError) -> EventFeed {
-        let (feed, needsObservation): (EventFeed, Bool) = try state.withLock { (state) throws(StoreError) in
+        let (feed, isNew, needsObservation): (EventFeed, Bool, Bool) = try state.withLock { (state) throws(StoreError) in
             if state.isClosed { throw StoreError.storeClosed }
             // Whoever finds none makes one, so that nobody reads before hints are heard; a surplus one is cancelled.
             let needsObservation = state.observation == nil
             if let entry = state.feeds[key] {
                 state.feeds[key] = (entry.feed, entry.uses + 1)
-                return (entry.feed, needsObservation)
+                return (entry.feed, false, needsObservation)
             }
             let feed = EventFeed(key: key, storage: storage, executor: executor)
             state.feeds[key] = (feed, 1)
-            return (feed, needsObservation)
+            return (feed, true, needsObservation)
         }
         if needsObservation { observe() }
+        if isNew { feed.watch() }
         return feed
     }
 

@@ -84,6 +84,12 @@ public protocol Storage: Sendable {
     /// change that is never hinted, made by this process or another, is a defect. Expiry counts as a change when it is noticed.
     func observe(_ observer: @escaping @Sendable (StorageHint) -> Void) -> StorageObservation
 
+    /// Says that somebody follows this session, until the observation is cancelled.
+    ///
+    /// A storage that would have to ask elsewhere for changes may hint only at sessions that are watched. What changed before
+    /// it listens is hinted when it begins to. One that hears of all changes has nothing to do here.
+    func watch(_ key: SessionKey) -> StorageObservation
+
     /// Whether the storage can be reached and written, at the cost of one trivial operation.
     func checkHealth() async throws(StoreError)
 
@@ -92,6 +98,11 @@ public protocol Storage: Sendable {
 
     /// Finishes what is under way, then lets go of files and connections. Later calls throw ``StoreError/storeClosed``.
     func close() async
+}
+
+extension Storage {
+    /// Nothing to do: all changes are hinted anyway.
+    public func watch(_ key: SessionKey) -> StorageObservation { StorageObservation {} }
 }
 
 /// What may be new.

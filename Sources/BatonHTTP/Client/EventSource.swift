@@ -19,6 +19,8 @@ public struct EventSource: AsyncSequence, Sendable {
         public var maximumEventBytes = 16 * 1024 * 1024
         /// Failed attempts in a row after which the error is thrown; nil goes on for ever.
         public var maximumAttempts: Int?
+        /// Told whenever a connection stands and events come over it.
+        public var opened: (@Sendable () -> Void)?
         /// Told why the stream broke off and how long it waits before it tries again.
         public var interrupted: (@Sendable (HTTPError, Duration) -> Void)?
 
@@ -109,6 +111,7 @@ public struct EventSource: AsyncSequence, Sendable {
             parser = EventStreamParser(lastEventID: parser.lastEventID, maximumEventBytes: source.options.maximumEventBytes)
             parser.retryMilliseconds = retry
             body = reply.body
+            source.options.opened?()
         }
 
         private mutating func recover(from error: HTTPError) async throws(HTTPError) {

@@ -1,0 +1,188 @@
+public import BatonCore
+internal import BatonHTTP
+internal import BatonIO
+internal import BatonTelemetry
+internal import Synchronization
+
+/// A storage that a daemon keeps: every primitive of the seam is one HTTP request.
+///
+/// Requests that may safely arrive twice are repeated when a connection breaks; others fail with
+/// ``BatonCore/StoreError/Code/storeUnavailable``, because nobody can say whether they took effect. An append never arrives twice:
+/// it carries an idempotency key when its events have no ids of their own.
+///
+/// Limits and lifetimes are the daemon's. Its access tokens are not reachable over HTTP.
+public final class RemoteStorage: Storage {
+    private let daemon: DaemonClient
+    private let watches: WatchList
+
+    /// A storage at the address of a daemon. Nothing is sent yet.
+    /// - Parameters:
+    ///   - url: `http://host:port`, `https://host:port`, with a path when a proxy puts the daemon under one, or `http+unix:/path`.
+    ///   - token: the bearer token to show; never printed.
+    ///   - authorities: PEM file of the authorities to trust instead of the system's.
+    /// - Throws: ``BatonCore/StoreError/Code/invalidParameter`` when the address or the file cannot be used.
+    public init(url: String, token: String? = nil, authorities: String? = nil) throws(StoreError) {
+        daemon = try DaemonClient(url: url, token: token.map { Secret($0) }, authorities: authorities)
+        watches = WatchList(daemon)
+    }
+
+    // MARK: - Sessions
+
+    /// `PUT S`, which leaves an existing session as it is.
+    public func create(_ draft: SessionDraft, at key: SessionKey) async throws(StoreError) -> (session: SessionSnapshot, created: Bool) {
+        let reply = try await daemon.send(Request(.put, key.path, body: draft.wireForm()))
+        return (try SessionSnapshot(decoding: reply.body, of: key), reply.status == 201)
+    }
+
+    /// `GET S`.
+    public func session(_ key: SessionKey, _ query: SnapshotQuery) async throws(StoreError) -> SessionSnapshot {
+        var parameters = Parameters()
+        if query.events > 0 {
+            parameters.add("events", query.events)
+            try parameters.add(query.filter)
+        }
+        return try SessionSnapshot(decoding: try await daemon.send(Request(.get, key.path, query: parameters.text)).body, of: key)
+    }
+
+    /// `PATCH S`, with `If-Match` when a version is expected.
+    public func update(_ key: SessionKey, with patch: SessionPatch, expectedVersion: Int?) async throws(StoreError) -> SessionSnapshot {
+        var request = Request(.patch, key.path, body: patch.wireForm)
+        if let expectedVersion { request.headers.add("If-Match", "\"\(expectedVersion)\"") }
+        return try SessionSnapshot(decoding: try await daemon.send(request).body, of: key)
+    }
+
+    /// `POST S/touch`.
+    public func touch(_ key: SessionKey) async throws(StoreError) -> SessionSnapshot {
+        try SessionSnapshot(decoding: try await daemon.send(Request(.post, key.path + "/touch"), repeatable: true).body, of: key)
+    }
+
+    /// `DELETE S`, asking for an answer that says whether it was there.
+    public func delete(_ key: SessionKey) async throws(StoreError) -> Bool {
+        // RFC 7240 §4.2: the answer shall say what was deleted, not only that it is gone.
+        let request = Request(.delete, key.path, headers: ["Prefer": "return=representation"])
+        return try await daemon.send(request, repeatable: true).status != 204
+    }
+
+    /// `GET …/sessions`, one page.
+    public func sessions(_ query: SessionQuery) async throws(StoreError) -> SessionPage {
+        var parameters = Parameters()
+        parameters.add("limit", query.limit)
+        parameters.add("order", query.order.rawValue)
+        if let after = query.after { parameters.add("cursor", after.cursor(for: query.order)) }
+        if let status = query.status { parameters.add("status", status.rawValue) }
+        if let tag = query.tag { parameters.add("tag", tag) }
+        if query.events > 0 { parameters.add("events", query.events) }
+        let reply = try await daemon.send(Request(.get, query.owner.path + "/sessions", query: parameters.text))
+        return try SessionPage(decoding: reply.body, order: query.order)
+    }
+
+    // MARK: - Events
+
+    /// `POST S/events`, repeated under the same idempotency key when the answer was lost.
+    public func append(_ batch: EventBatch, to key: SessionKey) async throws(StoreError) -> AppendReceipt {
+        var request = Request(.post, key.path + "/events", query: batch.createsSession ? "create=true" : nil, body: batch.wireForm)
+        if let seq = batch.expectedSeq { request.headers.add("If-Match", "\"\(seq)\"") }
+        let needsKey = batch.idempotencyKey == nil && batch.events.contains { $0.id == nil }
+        if let name = batch.idempotencyKey ?? (needsKey ? Randomness.uuid7(at: SystemClock.now()) : nil) {
+            request.headers.add("Idempotency-Key", name)
+        }
+        let (reply, wasRepeated) = try await daemon.exchange(request, repeatable: true)
+        var receipt = try AppendReceipt(decoding: reply.body)
+        guard receipt.entries.count == batch.events.count else { throw WireError.incompatible("a receipt for other events") }
+        if needsKey, wasRepeated {
+            // Nobody else knows the key: what the second answer calls a duplicate was stored by the first, whose answer was lost.
+            for (index, event) in batch.events.enumerated() where event.id == nil { receipt.entries[index].isDuplicate = false }
+        }
+        return receipt
+    }
+
+    /// `GET S/events`, one page.
+    public func events(in key: SessionKey, _ query: EventQuery) async throws(StoreError) -> EventPage {
+        var parameters = Parameters()
+        if let after = query.after { parameters.add("after", after.wireForm) }
+        if let before = query.before { parameters.add("before", before.wireForm) }
+        parameters.add("limit", query.limit)
+        if query.order == .desc { parameters.add("order", query.order.rawValue) }
+        try parameters.add(query.filter)
+        return try EventPage(decoding: try await daemon.send(Request(.get, key.path + "/events", query: parameters.text)).body)
+    }
+
+    /// `GET S/events/{id}`.
+    public func event(_ id: String, in key: SessionKey) async throws(StoreError) -> Event {
+        try Event(decoding: try await daemon.send(Request(.get, key.path(ofEvent: id))).body)
+    }
+
+    /// `GET S/events/{id}/window`.
+    public func window(around id: String, in key: SessionKey, before: Int, after: Int, roles: [String]) async throws(StoreError) -> EventWindow {
+        var parameters = Parameters()
+        parameters.add("before", before)
+        parameters.add("after", after)
+        try parameters.add("roles", roles)
+        return try EventWindow(decoding: try await daemon.send(Request(.get, key.path(ofEvent: id) + "/window", query: parameters.text)).body)
+    }
+
+    /// `PUT S/events/{id}`.
+    public func replace(_ id: String, in key: SessionKey, with patch: EventPatch) async throws(StoreError) -> Event {
+        try Event(decoding: try await daemon.send(Request(.put, key.path(ofEvent: id), body: patch.wireForm)).body)
+    }
+
+    /// `DELETE S/events/{id}`, or `POST S/events/pop` without an id.
+    public func remove(_ id: String?, in key: SessionKey) async throws(StoreError) -> Event? {
+        let request =
+            if let id {
+                Request(.delete, key.path(ofEvent: id), headers: ["Prefer": "return=representation"])
+            } else {
+                Request(.post, key.path + "/events/pop")
+            }
+        let reply = try await daemon.send(request)
+        return reply.status == 204 ? nil : try Event(decoding: reply.body)
+    }
+
+    /// `DELETE S/events`.
+    public func clear(_ key: SessionKey) async throws(StoreError) {
+        _ = try await daemon.send(Request(.delete, key.path + "/events"))
+    }
+
+    // MARK: - State
+
+    /// `GET …/state`.
+    public func state(_ scope: StateScope) async throws(StoreError) -> [String: JSON] {
+        try StateObject.decode(try await daemon.send(Request(.get, try scope.path(), query: scope.query)).body)
+    }
+
+    /// `POST …/state`, which changes keys in one step.
+    public func change(_ scope: StateScope, _ changes: [StateChange]) async throws(StoreError) -> [String: JSON] {
+        let request = Request(.post, try scope.path(), query: scope.query, body: StateChange.wireForm(of: changes.map { ($0.key, $0) }))
+        return try StateObject.decode(try await daemon.send(request).body)
+    }
+
+    /// `POST S/state`, keys with the prefix of their scope.
+    public func change(_ key: SessionKey, _ delta: StateDelta) async throws(StoreError) -> SessionState {
+        let changes =
+            delta.session.map { ($0.key, $0) } + delta.user.map { ("user:" + $0.key, $0) } + delta.app.map { ("app:" + $0.key, $0) }
+        let request = Request(.post, key.path + "/state", body: StateChange.wireForm(of: changes))
+        return SessionState(merged: try StateObject.decode(try await daemon.send(request).body))
+    }
+
+    // MARK: - Following
+
+    /// Hints come from event streams of the sessions that are watched.
+    public func observe(_ observer: @escaping @Sendable (StorageHint) -> Void) -> StorageObservation { watches.observe(observer) }
+
+    /// Holds an event stream of the session open, so that changes of others are noticed.
+    public func watch(_ key: SessionKey) -> StorageObservation { watches.watch(key) }
+
+    // MARK: - Operations
+
+    /// `GET /readyz`.
+    public func checkHealth() async throws(StoreError) { _ = try await daemon.send(Request(.get, "/readyz")) }
+
+    /// None: the daemon shows its numbers at `/metrics`.
+    public var gauges: [StorageGauge] { [] }
+
+    /// Ends the streams and closes the connections.
+    public func close() async {
+        watches.close()
+        await daemon.close()
+    }
+}

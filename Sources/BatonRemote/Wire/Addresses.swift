@@ -1,0 +1,83 @@
+internal import BatonCore
+internal import BatonHTTP
+
+// Where the daemon keeps things. Every name is percent-encoded, so that any text may be one.
+
+extension SessionKey {
+    /// The session's address.
+    var path: String { "\(owner.path)/sessions/\(PercentEncoding.encode(id))" }
+
+    /// The address of one of its events.
+    func path(ofEvent id: String) -> String { "\(path)/events/\(PercentEncoding.encode(id))" }
+}
+
+extension UserKey {
+    var path: String { "/v1/apps/\(PercentEncoding.encode(app))/users/\(PercentEncoding.encode(user))" }
+}
+
+extension SessionQuery.Owner {
+    var path: String {
+        switch self {
+        case .user(let user): user.path
+        case .app(let app): "/v1/apps/\(PercentEncoding.encode(app))"
+        }
+    }
+}
+
+extension StateScope {
+    /// The address of the scope's state.
+    /// - Throws: ``StoreError/Code/forbidden`` for the store's own records.
+    func path() throws(StoreError) -> String {
+        switch self {
+        case .session(let key): return key.path + "/state"
+        case .user(let user): return user.path + "/state"
+        case .app(let app): return "/v1/apps/\(PercentEncoding.encode(app))/state"
+        case .store:
+            throw StoreError(.forbidden, "a daemon does not show its access tokens; work on its store directly, where the daemon runs")
+        }
+    }
+
+    /// What makes a session's address mean its own keys only.
+    var query: String? {
+        if case .session = self { "scope=session" } else { nil }
+    }
+}
+
+extension Cursor {
+    var wireForm: String {
+        switch self {
+        case .seq(let seq): String(seq)
+        case .offset(let offset): offset.description
+        }
+    }
+}
+
+/// The parameters of a query.
+struct Parameters {
+    private(set) var text: String?
+
+    mutating func add(_ name: String, _ value: String) {
+        text = (text.map { $0 + "&" } ?? "") + name + "=" + PercentEncoding.encode(value)
+    }
+
+    mutating func add(_ name: String, _ value: Int) { add(name, String(value)) }
+
+    /// Adds a list, whose members the daemon separates at commas.
+    mutating func add(_ name: String, _ values: [String]) throws(StoreError) {
+        for value in values {
+            guard !value.isEmpty, !value.utf8.contains(UInt8(ascii: ",")) else {
+                throw StoreError(.invalidParameter, "\(name) cannot be asked of a daemon with an empty member or one that has a comma")
+            }
+            add(name, value)
+        }
+    }
+
+    mutating func add(_ filter: EventFilter) throws(StoreError) {
+        try add("roles", filter.roles)
+        try add("authors", filter.authors)
+        try add("types", filter.types)
+        if let branch = filter.branch { add("branch", branch) }
+        if let since = filter.since { add("since", since.description) }
+        if let until = filter.until { add("until", until.description) }
+    }
+}

@@ -1,0 +1,99 @@
+internal import BatonCore
+
+extension SessionPage {
+    init(decoding bytes: [UInt8], order: SessionQuery.Order) throws(StoreError) {
+        var sessions: [SessionSnapshot]?
+        var next: String?
+        try WireScanner.document(bytes) { (scanner, bytes, name) throws(StoreError) in
+            switch name {
+            case "sessions":
+                sessions = try scanner.array(bytes) { (scanner, bytes) throws(StoreError) in try SessionFields(&scanner, bytes).snapshot() }
+            case "next": next = try scanner.string(bytes)
+            default: try scanner.skip(bytes)
+            }
+        }
+        guard let sessions else { throw WireError.incompatible("a page without sessions") }
+        let position: SessionQuery.Position? = if let next { try SessionQuery.Position(cursor: next, order: order) } else { nil }
+        self.init(sessions: sessions, next: position)
+    }
+}
+
+extension SessionSnapshot {
+    init(decoding bytes: [UInt8], of key: SessionKey) throws(StoreError) {
+        var scanner = WireScanner()
+        self = try SessionFields(&scanner, bytes.span).snapshot()
+        guard record.key == key else { throw WireError.incompatible("another session than the one that was asked for") }
+    }
+}
+
+/// The members of a session object, as far as they were there.
+private struct SessionFields {
+    private var app: String?
+    private var user: String?
+    private var id: String?
+    private var title: String?
+    private var status: SessionRecord.Status?
+    private var version: Int?
+    private var createdAt: Timestamp?
+    private var updatedAt: Timestamp?
+    private var expiresAt: Timestamp?
+    private var ttl: Int?
+    private var eventCount: Int?
+    private var tail: Offset?
+    private var earliest: Offset?
+    private var generation: String?
+    private var tags: [String] = []
+    private var metadata = JSON.emptyObject
+    private var participants = JSON.emptyArray
+    private var activeAgent: String?
+    private var state = SessionState()
+    private var events: [Event] = []
+
+    init(_ scanner: inout WireScanner, _ bytes: Span<UInt8>) throws(StoreError) {
+        var fields = SessionFields()
+        try scanner.object(bytes) { (scanner, bytes, name) throws(StoreError) in try fields.read(name, &scanner, bytes) }
+        self = fields
+    }
+
+    private init() {}
+
+    private mutating func read(_ name: String, _ scanner: inout WireScanner, _ bytes: Span<UInt8>) throws(StoreError) {
+        switch name {
+        case "app": app = try scanner.string(bytes)
+        case "user": user = try scanner.string(bytes)
+        case "id": id = try scanner.string(bytes)
+        case "title": title = try scanner.string(bytes)
+        case "status": status = try scanner.string(bytes).flatMap { SessionRecord.Status(rawValue: $0) }
+        case "version": version = try scanner.int(bytes)
+        case "createdAt": createdAt = try scanner.time(bytes)
+        case "updatedAt": updatedAt = try scanner.time(bytes)
+        case "expiresAt": expiresAt = try scanner.time(bytes)
+        case "ttl": ttl = try scanner.int(bytes)
+        case "eventCount": eventCount = try scanner.int(bytes)
+        case "tail": tail = try scanner.offset(bytes)
+        case "earliest": earliest = try scanner.offset(bytes)
+        case "generation": generation = try scanner.string(bytes)
+        case "tags": tags = try scanner.json(bytes).elements?.compactMap(\.stringValue) ?? []
+        case "metadata": metadata = try scanner.json(bytes)
+        case "participants": participants = try scanner.json(bytes)
+        case "activeAgent": activeAgent = try scanner.string(bytes)
+        case "state":
+            var merged: [String: JSON] = [:]
+            try scanner.object(bytes) { (scanner, bytes, name) throws(StoreError) in merged[name] = try scanner.json(bytes) }
+            state = SessionState(merged: merged)
+        case "events": events = try scanner.array(bytes) { (scanner, bytes) throws(StoreError) in try Event(&scanner, bytes) }
+        default: try scanner.skip(bytes)
+        }
+    }
+
+    func snapshot() throws(StoreError) -> SessionSnapshot {
+        guard let app, let user, let id, let status, let version, let createdAt, let updatedAt, let eventCount, let tail, let earliest,
+            let generation
+        else { throw WireError.incompatible("a session without all its fields") }
+        let record = SessionRecord(
+            key: try SessionKey(app: app, user: user, id: id), title: title, status: status, version: version, createdAt: createdAt,
+            updatedAt: updatedAt, expiresAt: expiresAt, ttl: ttl, eventCount: eventCount, tail: tail, floor: earliest, generation: generation,
+            tags: tags, metadata: metadata, participants: participants, activeAgent: activeAgent)
+        return SessionSnapshot(record: record, state: state, events: events)
+    }
+}
