@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #ifndef MSG_NOSIGNAL
@@ -37,11 +39,11 @@ int baton_socket(int family) {
 #endif
 }
 
-int baton_bind(int descriptor, const struct sockaddr_storage *address, socklen_t length) {
+int baton_bind(int descriptor, const void *address, uint32_t length) {
     return bind(descriptor, (const struct sockaddr *)address, length) == 0 ? 0 : errno;
 }
 
-int baton_connect(int descriptor, const struct sockaddr_storage *address, socklen_t length) {
+int baton_connect(int descriptor, const void *address, uint32_t length) {
     if (connect(descriptor, (const struct sockaddr *)address, length) == 0) return 0;
     // An interrupted connect goes on in the background (POSIX), exactly like one that is in progress.
     return errno == EINTR ? EINPROGRESS : errno;
@@ -60,9 +62,9 @@ int baton_accept(int listener) {
     }
 }
 
-int baton_socket_address(int descriptor, int peer, struct sockaddr_storage *address) {
-    socklen_t length = sizeof *address;
-    memset(address, 0, sizeof *address);
+int baton_socket_address(int descriptor, int peer, void *address) {
+    socklen_t length = sizeof(struct sockaddr_storage);
+    memset(address, 0, sizeof(struct sockaddr_storage));
     int failed = peer ? getpeername(descriptor, (struct sockaddr *)address, &length)
                       : getsockname(descriptor, (struct sockaddr *)address, &length);
     return failed ? -errno : (int)length;
@@ -112,7 +114,7 @@ int baton_set_not_sent_low_watermark(int descriptor, int bytes) {
 #endif
 }
 
-ssize_t baton_send(int descriptor, const void *bytes, size_t count) {
+ptrdiff_t baton_send(int descriptor, const void *bytes, size_t count) {
     for (;;) {
         ssize_t sent = send(descriptor, bytes, count, MSG_NOSIGNAL);
         if (sent >= 0) return sent;
@@ -120,7 +122,7 @@ ssize_t baton_send(int descriptor, const void *bytes, size_t count) {
     }
 }
 
-ssize_t baton_send_vector(int descriptor, const struct iovec *parts, int count) {
+ptrdiff_t baton_send_vector(int descriptor, const void *parts, int count) {
     struct msghdr message;
     memset(&message, 0, sizeof message);
     message.msg_iov = (struct iovec *)parts;
@@ -132,7 +134,7 @@ ssize_t baton_send_vector(int descriptor, const struct iovec *parts, int count) 
     }
 }
 
-ssize_t baton_receive(int descriptor, void *bytes, size_t count) {
+ptrdiff_t baton_receive(int descriptor, void *bytes, size_t count) {
     for (;;) {
         ssize_t received = recv(descriptor, bytes, count, 0);
         if (received >= 0) return received;

@@ -1,9 +1,6 @@
 // OpenSSL 3: TLS, digests, random bytes. What C spells as macros stands here as inline functions, because Swift imports no macros.
 #ifndef CBATONTLS_SHIM_H
 #define CBATONTLS_SHIM_H
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1
-#endif
 #include <openssl/bio.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>

@@ -1,4 +1,4 @@
-internal import CBatonPlatform
+internal import Glibc
 
 /// Bytes that wait to be sent: whole arrays, shared with whoever else sends them, of which the first may be partly gone.
 struct OutboundQueue {

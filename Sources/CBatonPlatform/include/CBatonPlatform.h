@@ -1,10 +1,6 @@
 // What the Glibc module does not export, or exports in a form Swift cannot call.
 #ifndef CBATONPLATFORM_H
 #define CBATONPLATFORM_H
-// Before any system header, and as Swift itself imports them: or the same struct has two spellings.
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1
-#endif
 #include "CBatonSockets.h"
 #include <stddef.h>
 #include <stdint.h>

@@ -1,21 +1,20 @@
-// Sockets and threads: GNU names, constants that are macros, and addresses without casts.
+// Sockets and threads: GNU names, constants that are macros, and addresses without casts. Includes no header of the system's, whose
+// structs could then be spelled in another way than in the Glibc module: `address` is a sockaddr_storage, `parts` are iovecs.
 #ifndef CBATONSOCKETS_H
 #define CBATONSOCKETS_H
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 
 /// Opens a non-blocking, close-on-exec stream socket; returns the descriptor, or minus an errno.
 int baton_socket(int family);
 /// Binds; returns 0, or an errno.
-int baton_bind(int descriptor, const struct sockaddr_storage *address, socklen_t length);
+int baton_bind(int descriptor, const void *address, uint32_t length);
 /// Starts a non-blocking connect; returns 0, or an errno (EINPROGRESS when it is under way).
-int baton_connect(int descriptor, const struct sockaddr_storage *address, socklen_t length);
+int baton_connect(int descriptor, const void *address, uint32_t length);
 /// Accepts a non-blocking, close-on-exec connection; returns the descriptor, or minus an errno.
 int baton_accept(int listener);
 /// The address of this end (`peer` = 0) or of the other end; returns its length, or minus an errno.
-int baton_socket_address(int descriptor, int peer, struct sockaddr_storage *address);
+int baton_socket_address(int descriptor, int peer, void *address);
 /// The error a non-blocking connect ended with (SO_ERROR); 0 when it succeeded.
 int baton_socket_error(int descriptor);
 /// TCP_NODELAY, SO_REUSEADDR, SO_REUSEPORT, IPV6_V6ONLY; each returns 0, or an errno.
@@ -33,10 +32,10 @@ int baton_set_send_buffer(int descriptor, int bytes);
 int baton_set_not_sent_low_watermark(int descriptor, int bytes);
 
 /// send(2) and writev(2) that never raise SIGPIPE and retry EINTR; bytes taken, or minus an errno.
-ssize_t baton_send(int descriptor, const void *bytes, size_t count);
-ssize_t baton_send_vector(int descriptor, const struct iovec *parts, int count);
+ptrdiff_t baton_send(int descriptor, const void *bytes, size_t count);
+ptrdiff_t baton_send_vector(int descriptor, const void *parts, int count);
 /// recv(2) that retries EINTR; bytes, 0 at the end of input, or minus an errno.
-ssize_t baton_receive(int descriptor, void *bytes, size_t count);
+ptrdiff_t baton_receive(int descriptor, void *bytes, size_t count);
 
 /// Writes `signal` as one byte to `descriptor` whenever it arrives; -1 restores what was in force before. Returns 0, or an errno.
 int baton_deliver_signal(int signal, int descriptor);
