@@ -34,6 +34,8 @@ struct FeedState {
 
     /// The most events kept for followers that join while the feed moves.
     static let recentLimit = 256
+    /// The most bytes of their bodies.
+    static let recentByteLimit = 1 << 20
 
     /// Something may be new.
     mutating func hint() -> Action {
@@ -95,17 +97,28 @@ struct FeedState {
         if !page.events.isEmpty {
             let delivery = EventDelivery(page.events)
             for follower in followers.values { turn.deliveries.append((follower, delivery)) }
-            recent.append(contentsOf: page.events)
-            if recent.count > FeedState.recentLimit {
-                let surplus = recent.count - FeedState.recentLimit
-                recentStart = recent[surplus - 1].offset
-                recent.removeFirst(surplus)
-            }
+            remember(page.events)
         }
         position = page.next ?? start
         turn.continues = !page.upToDate || isHinted || !joined.isEmpty
         if !turn.continues { isPumping = false }
         return turn
+    }
+
+    private mutating func remember(_ events: [Event]) {
+        recent.append(contentsOf: events)
+        var kept = 0
+        var bytes = 0
+        for event in recent.reversed() {
+            bytes += event.body.bytes.count
+            guard kept < FeedState.recentLimit, bytes <= FeedState.recentByteLimit else { break }
+            kept += 1
+        }
+        let surplus = recent.count - kept
+        if surplus > 0 {
+            recentStart = recent[surplus - 1].offset
+            recent.removeFirst(surplus)
+        }
     }
 
     /// The feed is over: everybody who has to be told. The pump has stopped.

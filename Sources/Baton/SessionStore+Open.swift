@@ -1,0 +1,39 @@
+public import BatonCore
+internal import BatonRemote
+internal import BatonSQLite
+
+extension SessionStore {
+    /// Opens the store at an address such as `sqlite:baton.db`, `sqlite::memory:` or `http://127.0.0.1:4437`.
+    ///
+    /// ```swift
+    /// let store = try await SessionStore.open("sqlite:baton.db")
+    /// let session = try store.session("s-42", user: "u-1", app: "support")
+    /// try await session.append(.message("Where is my order?", role: "user"), creating: true)
+    /// await store.close()
+    /// ```
+    /// - Throws: ``StoreError/Code/invalidParameter`` for an address that cannot be read; ``StoreError/Code/storeUnavailable``,
+    ///   ``StoreError/Code/storeIncompatible`` or ``StoreError/Code/storeCorrupt`` when what is there cannot be used.
+    public static func open(
+        _ address: String, configuration: StoreConfiguration = StoreConfiguration(), executor: (any TaskExecutor)? = nil,
+        observer: OperationObserver? = nil
+    ) async throws(StoreError) -> SessionStore {
+        try await open(StoreAddress(address), configuration: configuration, executor: executor, observer: observer)
+    }
+
+    /// Opens the store at an address.
+    public static func open(
+        _ address: StoreAddress, configuration: StoreConfiguration = StoreConfiguration(), executor: (any TaskExecutor)? = nil,
+        observer: OperationObserver? = nil
+    ) async throws(StoreError) -> SessionStore {
+        let storage: any Storage
+        switch address {
+        case .sqlite(let path):
+            storage = try await SQLiteStorage(at: .file(path), configuration: configuration.sqlite, policy: configuration.policy)
+        case .memory:
+            storage = try await SQLiteStorage(at: .memory, configuration: configuration.sqlite, policy: configuration.policy)
+        case .daemon(let url):
+            storage = try RemoteStorage(url: url, token: configuration.token, authorities: configuration.authorities)
+        }
+        return SessionStore(on: storage, executor: executor, observer: observer)
+    }
+}

@@ -1,0 +1,101 @@
+internal import BatonCore
+internal import BatonHTTP
+
+extension Route {
+    static let events: [Route] = [
+        .write(
+            .post, session + "/events", "appendEvents", "Append one event or an array, all or nothing.",
+            parameters: [
+                .query("create", "boolean", "Create the session first when it is absent."),
+                .header("If-Match", "The last seq that the writer knows; 412 when it is another."),
+                .header("Idempotency-Key", "A name for this request; a retry under the same name stores nothing."),
+            ],
+            request: "NewEvents", responses: [(201, "AppendReceipt"), (200, "AppendReceipt")]
+        ) { api, call in
+            let drafts = try EventDraft.batch(parsing: call.json())
+            for draft in drafts { try call.grant.checkWrite(of: draft.delta) }
+            let batch = EventBatch(
+                drafts, expectedSeq: try call.expectedNumber(), idempotencyKey: call.idempotencyKey, createsSession: try call.bool("create"))
+            let receipt = try await api.store.append(batch, to: call.session())
+            return .json(receipt.isDuplicate ? 200 : 201, reserving: 64 + 192 * receipt.entries.count) { $0.receipt(receipt) }
+        },
+        .get(
+            session + "/events", "readEvents", "A page of events; with Accept: text/event-stream what is there, then what comes.",
+            parameters: [
+                .query("after", "string", "An offset or seq to read after; now: only what comes."),
+                .query("before", "string", "An offset or seq to read before."),
+                .query("limit", "integer", "The most events of the page, 1 to 1000; 100 by default."),
+                .query("order", "string", "asc (default): oldest first; desc: newest first."),
+                .query("roles", "string", "Only these roles, separated by commas."),
+                .query("authors", "string", "Only these authors, separated by commas."),
+                .query("types", "string", "Only these types, separated by commas."),
+                .query("branch", "string", "Only this branch."),
+                .query("since", "string", "Only events not before this time."),
+                .query("until", "string", "Only events before this time."),
+                .header("Last-Event-ID", "Where a stream was cut; wins over after."),
+            ],
+            responses: [(200, "EventPage")]
+        ) { api, call in
+            if call.wantsEventStream { return try await api.stream(call) }
+            var query = EventQuery(filter: try call.filter())
+            if let text = try call.text("after") { query.after = try await api.cursor(text, in: call.session()) }
+            query.before = try call.text("before").map { try Cursor($0) }
+            query.limit = try call.int("limit", in: 1...EventQuery.maximumLimit, default: 100)
+            query.order = try call.choice("order", default: .asc)!
+            let page = try await api.store.events(in: call.session(), query)
+            return .json(reserving: 128 + page.events.reduce(0) { $0 + $1.body.bytes.count + 160 }) { $0.page(page) }
+        },
+        .get(session + "/events/{event}", "getEvent", "One event.", responses: [(200, "Event")]) { api, call in
+            .event(try await api.store.event(call.variables[3], in: call.session()))
+        },
+        .write(
+            .put, session + "/events/{event}", "replaceEvent", "Replace the content of an event; it keeps its seq and offset.",
+            request: "EventPatch", responses: [(200, "Event")]
+        ) { api, call in
+            .event(try await api.store.replace(call.variables[3], in: call.session(), with: EventPatch(parsing: call.json())))
+        },
+        .write(.delete, session + "/events/{event}", "deleteEvent", "Remove an event; its seq stays used.", responses: [(204, nil)]) { api, call in
+            try await api.store.remove(call.variables[3], in: call.session())
+            return .noContent
+        },
+        .write(.delete, session + "/events", "clearEvents", "Forget all events; the seq goes on.", responses: [(204, nil)]) { api, call in
+            try await api.store.clear(call.session())
+            return .noContent
+        },
+        .write(
+            .post, session + "/events/pop", "popEvent", "Remove the newest event and return it.", responses: [(200, "Event"), (204, nil)]
+        ) { api, call in
+            guard let event = try await api.store.pop(call.session()) else { return .noContent }
+            return .event(event)
+        },
+        .get(
+            session + "/events/{event}/window", "getWindow", "An event and its neighbours.",
+            parameters: [
+                .query("before", "integer", "Neighbours before it, 0 to 1000; 5 by default."),
+                .query("after", "integer", "Neighbours after it, 0 to 1000; 5 by default."),
+                .query("roles", "string", "Only neighbours with one of these roles."),
+            ],
+            responses: [(200, "EventWindow")]
+        ) { api, call in
+            let window = try await api.store.window(
+                around: call.variables[3], in: call.session(), before: call.int("before", in: 0...1000, default: 5),
+                after: call.int("after", in: 0...1000, default: 5), roles: call.list("roles"))
+            return .json { writer in
+                writer.object { writer in
+                    writer.name("anchor")
+                    writer.string(window.anchor)
+                    writer.name("events")
+                    writer.events(window.events)
+                }
+            }
+        },
+    ]
+}
+
+extension API {
+    /// Reads a cursor; `now` is where the session ends.
+    func cursor(_ text: String, in key: SessionKey) async throws -> Cursor {
+        guard text == "now" else { return try Cursor(text) }
+        return .offset(try await store.get(key).record.tail)
+    }
+}

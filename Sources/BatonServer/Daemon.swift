@@ -1,0 +1,135 @@
+internal import Baton
+internal import BatonHTTP
+public import BatonIO
+public import BatonTelemetry
+
+/// The daemon: a store served over HTTP, with access control, numbers and logs.
+public final class Daemon: Sendable {
+    /// This version of Baton.
+    public static let version = "0.1.0"
+
+    /// Where it listens, with the ports that the system chose.
+    public var addresses: [SocketAddress] { server.addresses }
+    /// Whether requests need a token.
+    public var requiresTokens: Bool { access.isRequired }
+
+    private let server: HTTPServer
+    private let store: SessionStore
+    private let access: Access
+    private let loops: [EventLoop]
+    private let tls: TLSServerContext?
+    private let logger: Logger
+    private let drain: Duration
+    private let refreshing: Task<Void, Never>
+
+    /// Opens the store and begins to serve it.
+    /// - Throws: ``StoreError`` when the store cannot be opened or the configuration is not safe; `IOError` when an address cannot be
+    ///   listened at or a certificate cannot be read.
+    public init(_ configuration: DaemonConfiguration, logger: Logger) async throws {
+        ProcessLimits.ignoreBrokenPipes()
+        let descriptors = try? ProcessLimits.raiseDescriptorLimit()
+        let metrics = DaemonMetrics(registry: Metrics(), logger: logger.labelled("http"))
+        var loops: [EventLoop] = []
+        for number in 0..<max(1, configuration.loops) {
+            loops.append(
+                try EventLoop(
+                    .init(name: "baton-loop-\(number)") { stall in
+                        logger.warning("the event loop stalled", ["ms": .double(stall / .milliseconds(1))], limit: .perMinute(10))
+                    }))
+        }
+        let store: SessionStore
+        do {
+            store = try await SessionStore.open(
+                configuration.store, configuration: configuration.storeConfiguration, executor: loops[0],
+                observer: { metrics.record($0, $1, $2) })
+        } catch {
+            for loop in loops { await loop.shutdown() }
+            throw error
+        }
+        do {
+            let isExposed = configuration.addresses.contains { !$0.isLocal }
+            access = Access(
+                store: store, isRequired: isExposed, allowedHosts: configuration.allowedHosts, allowedOrigins: configuration.allowedOrigins)
+            try await access.refresh()
+            if isExposed, try await store.tokens().isEmpty {
+                throw StoreError(
+                    .forbidden,
+                    "an address that others can reach needs a token: make one with baton tokens create, or listen at 127.0.0.1 or a Unix socket")
+            }
+            tls = try configuration.identity.map { identity in
+                try TLSServerContext(
+                    identity: identity,
+                    clientCertificates: configuration.clientAuthorities.map { .required(authorities: $0) } ?? .ignored)
+            }
+            var http = HTTPServer.Configuration(addresses: configuration.addresses)
+            http.limits.bodyBytes = configuration.maximumBody
+            http.maximumConnections = configuration.maximumConnections
+            http.requestTimeout = configuration.requestTimeout
+            http.idleTimeout = configuration.idleTimeout
+            http.tls = tls
+            let api = API(store: store, access: access, metrics: metrics.registry, logger: logger)
+            server = try await HTTPServer(http, on: loops, observer: metrics) { await api.respond(to: $0) }
+        } catch {
+            await store.close()
+            for loop in loops { await loop.shutdown() }
+            throw error
+        }
+        self.store = store
+        self.loops = loops
+        self.logger = logger
+        drain = configuration.drain
+        metrics.observe(store)
+        metrics.observe(loops)
+        refreshing = Daemon.refresh(access, logger)
+        logger.info(
+            "serving",
+            [
+                "addresses": .list(server.addresses.map { .string($0.description) }), "store": .string(configuration.store.description),
+                "tls": .bool(tls != nil), "tokens": .bool(access.isRequired), "descriptors": .int(descriptors ?? 0),
+                "version": .string(Daemon.version),
+            ])
+    }
+
+    /// Reads certificates and keys anew for connections to come; those that are open keep theirs.
+    public func reload() {
+        guard let tls else { return }
+        do {
+            try tls.reload()
+            logger.notice("certificates were read anew")
+        } catch {
+            logger.error("certificates could not be read; the old ones stay in use", ["error": .string("\(error)")])
+        }
+    }
+
+    /// Stops in order: no new connections, requests finish, streams end and can be resumed elsewhere; then the store is closed.
+    public func stop() async {
+        let connections = await server.connectionCount()
+        logger.notice("stopping", ["connections": .int(connections)])
+        refreshing.cancel()
+        let aborted = await server.drain(within: drain)
+        await store.close()
+        for loop in loops { await loop.shutdown() }
+        logger.notice("stopped", ["aborted": .int(aborted)])
+    }
+
+    private static func refresh(_ access: Access, _ logger: Logger) -> Task<Void, Never> {
+        Task {
+            while !Task.isCancelled {
+                try? await Task.sleep(for: Access.refreshInterval)
+                do throws(StoreError) { try await access.refresh() } catch {
+                    logger.warning("tokens could not be read; those known stay in force", ["error": .string("\(error)")], limit: .perMinute(2))
+                }
+            }
+        }
+    }
+}
+
+extension SocketAddress {
+    /// Whether only this machine can reach it.
+    var isLocal: Bool {
+        switch self {
+        case .unix: true
+        case .ipv4, .ipv6: host.hasPrefix("127.") || host == "::1"
+        }
+    }
+}

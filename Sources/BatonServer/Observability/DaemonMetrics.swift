@@ -1,0 +1,87 @@
+internal import BatonCore
+internal import BatonHTTP
+internal import BatonIO
+internal import BatonTelemetry
+internal import Synchronization
+
+/// What the daemon counts. Handles are looked up once; recording takes no lock for routes and operations that were seen.
+final class DaemonMetrics: HTTPServerObserver {
+    let registry: Metrics
+    private let requests: Family<Counter>
+    private let latencies: Family<Histogram>
+    private let received: Counter
+    private let sent: Counter
+    private let connections: Gauge
+    private let streams: Family<Gauge>
+    private let streamEnds: Family<Counter>
+    private let operations: [SessionStore.Operation: Histogram]
+    private let failures: Family<Counter>
+    private let logger: Logger
+
+    init(registry: Metrics, logger: Logger) {
+        self.registry = registry
+        self.logger = logger
+        requests = registry.counters(
+            "baton_http_requests_total", help: "Requests answered, by route, method and status.", labels: ["route", "method", "status"])
+        latencies = registry.histograms(
+            "baton_http_request_duration_seconds", help: "From the complete request to the answer; for a stream, to its head.", labels: ["route"])
+        received = registry.counter("baton_http_request_body_bytes_total", help: "Bytes of request bodies.")
+        sent = registry.counter("baton_http_response_bytes_total", help: "Bytes of responses; of streams only the heads.")
+        connections = registry.gauge("baton_http_connections", help: "Open connections.")
+        streams = registry.gauges("baton_http_streams", help: "Open event streams.", labels: ["route"])
+        streamEnds = registry.counters("baton_http_streams_ended_total", help: "Event streams that ended, by reason.", labels: ["reason"])
+        let durations = registry.histograms(
+            "baton_store_operation_duration_seconds", help: "Operations of the store.", labels: ["operation"])
+        operations = Dictionary(uniqueKeysWithValues: SessionStore.Operation.allCases.map { ($0, durations.series($0.rawValue)) })
+        failures = registry.counters(
+            "baton_store_errors_total", help: "Operations of the store that failed, by code.", labels: ["operation", "code"])
+    }
+
+    func record(_ operation: SessionStore.Operation, _ duration: Duration, _ error: StoreError?) {
+        operations[operation]?.record(duration)
+        if let error { failures.series(operation.rawValue, error.code.rawValue).increment() }
+    }
+
+    /// Shows the store's own numbers at every scrape.
+    func observe(_ store: SessionStore) {
+        for gauge in store.gauges {
+            registry.observe("baton_store_\(gauge.name)", help: gauge.help) { [weak store] in
+                store?.gauges.first { $0.name == gauge.name }?.value
+            }
+        }
+    }
+
+    /// Shows what the event loops have been through.
+    func observe(_ loops: [EventLoop]) {
+        registry.observeCounter("baton_loop_stalls_total", help: "Turns of an event loop that took over 20 ms.") {
+            UInt64(loops.reduce(0) { $0 + $1.stallCount })
+        }
+    }
+
+    // MARK: - HTTPServerObserver
+
+    func requestFinished(_ record: RequestRecord) {
+        requests.series(record.route, record.method, String(record.status.code)).increment()
+        latencies.series(record.route).record(record.duration)
+        received.increment(by: UInt64(record.requestBytes))
+        sent.increment(by: UInt64(record.responseBytes))
+        logger.log(
+            record.status.code >= 500 ? .warning : .debug, "request",
+            [
+                "request": .string(record.requestID), "method": .string(record.method), "route": .string(record.route),
+                "status": .int(Int(record.status.code)), "ms": .double(record.duration / .milliseconds(1)),
+                "peer": .string(record.peer?.description ?? "-"),
+            ])
+    }
+
+    func connectionOpened() { connections.increment() }
+
+    func connectionClosed() { connections.increment(by: -1) }
+
+    func streamOpened(route: String) { streams.series(route).increment() }
+
+    func streamClosed(route: String, because reason: ResponseStream.End) {
+        streams.series(route).increment(by: -1)
+        streamEnds.series("\(reason)").increment()
+    }
+}

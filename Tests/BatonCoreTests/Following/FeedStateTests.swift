@@ -1,0 +1,163 @@
+import BatonTesting
+import Testing
+
+@testable import BatonCore
+
+/// The feed's decisions, driven by hand: no storage, no tasks.
+@Suite("A feed")
+struct FeedStateTests {
+    private let generation = "g"
+
+    private func follower(at seq: Int) throws -> Follower {
+        let model = NothingStorage()
+        let hub = FeedHub(storage: model, executor: nil)
+        let key = try SessionKey(app: "a", user: "u", id: "s")
+        let page = EventPage(events: [], next: offset(seq), tail: offset(seq), upToDate: true, generation: generation)
+        return Follower(feed: try hub.retain(key), hub: hub, filter: EventFilter(), from: offset(seq), firstPage: page)
+    }
+
+    private func offset(_ seq: Int) -> Offset { Offset(milliseconds: 1000 + seq, seq: seq) }
+
+    private func begin(_ feed: inout FeedState) throws -> Offset {
+        let start = feed.beginTurn()
+        return try #require(start)
+    }
+
+    private func expect(_ feed: inout FeedState, hintedDoes action: FeedState.Action, _ comment: Comment? = nil) {
+        let done = feed.hint()
+        #expect(done == action, comment)
+    }
+
+    private func page(_ seqs: ClosedRange<Int>?, upToDate: Bool = true, position: Int = 0) -> EventPage {
+        let events = (seqs.map(Array.init) ?? []).map {
+            Event(id: "e\($0)", seq: $0, time: Timestamp(milliseconds: 1000 + $0), body: JSON(checked: Array(#"{"content":1}"#.utf8)))
+        }
+        let last = events.last?.offset ?? offset(position)
+        return EventPage(events: events, next: last, tail: last, upToDate: upToDate, generation: generation)
+    }
+
+    @Test("does nothing for hints while nobody follows, but remembers them for the first who joins")
+    func hintBeforeJoin() throws {
+        var feed = FeedState()
+        expect(&feed, hintedDoes: .none)
+        // follower reads up to 3 │ hint: 4 is there │ follower joins at 3
+        let action = try feed.join(follower(at: 3), at: offset(3), generation: generation)
+        #expect(action == .pump)
+    }
+
+    @Test("a follower that joins a quiet feed wakes nobody")
+    func quietJoin() throws {
+        var feed = FeedState()
+        let action = try feed.join(follower(at: 3), at: offset(3), generation: generation)
+        #expect(action == FeedState.Action.none)
+        expect(&feed, hintedDoes: .pump)
+        expect(&feed, hintedDoes: .none, "one pump is enough")
+    }
+
+    @Test("a hint during a read makes the pump read again")
+    func hintDuringRead() throws {
+        var feed = FeedState()
+        _ = try feed.join(follower(at: 0), at: offset(0), generation: generation)
+        expect(&feed, hintedDoes: .pump)
+        let start = try begin(&feed)
+        expect(&feed, hintedDoes: .none)
+        let again = feed.finishTurn(page(nil), from: start).continues
+        #expect(again)
+        _ = feed.beginTurn()
+        let oncemore = feed.finishTurn(page(nil), from: start).continues
+        #expect(!oncemore)
+        #expect(!feed.isPumping)
+    }
+
+    @Test("everybody gets the same delivery, and the position moves past it")
+    func deliver() throws {
+        var feed = FeedState()
+        let both = [try follower(at: 0), try follower(at: 0)]
+        for one in both { _ = feed.join(one, at: offset(0), generation: generation) }
+        _ = feed.hint()
+        let start = try begin(&feed)
+        let turn = feed.finishTurn(page(1...3), from: start)
+        #expect(turn.deliveries.count == 2)
+        #expect(turn.deliveries[0].delivery === turn.deliveries[1].delivery)
+        #expect(feed.position == offset(3))
+    }
+
+    @Test("who joins behind the position is served what it missed by the pump, before anything newer")
+    func latecomer() throws {
+        var feed = FeedState()
+        _ = try feed.join(follower(at: 0), at: offset(0), generation: generation)
+        _ = feed.hint()
+        var start = try begin(&feed)
+        _ = feed.finishTurn(page(1...5), from: start)
+        let late = try follower(at: 2)
+        let action = feed.join(late, at: offset(2), generation: generation)
+        #expect(action == .pump)
+        start = try begin(&feed)
+        let turn = feed.finishTurn(page(6...6), from: start)
+        let mine = turn.deliveries.filter { $0.follower === late }.map { $0.delivery.events.map(\.seq) }
+        #expect(mine == [[3, 4, 5], [6]])
+        #expect(turn.behind.isEmpty)
+    }
+
+    @Test("who joins further behind than the feed remembers is sent back to catch up")
+    func tooFarBehind() throws {
+        var feed = FeedState()
+        _ = try feed.join(follower(at: 0), at: offset(0), generation: generation)
+        _ = feed.hint()
+        var start = try begin(&feed)
+        _ = feed.finishTurn(page(1...(FeedState.recentLimit + 100)), from: start)
+        let late = try follower(at: 5)
+        _ = feed.join(late, at: offset(5), generation: generation)
+        start = try begin(&feed)
+        let turn = feed.finishTurn(page(nil, position: FeedState.recentLimit + 100), from: start)
+        #expect(turn.behind.count == 1 && turn.behind[0] === late)
+        #expect(turn.deliveries.isEmpty)
+        #expect(feed.followers.count == 1)
+    }
+
+    @Test("a follower of another generation cannot join")
+    func generations() throws {
+        var feed = FeedState()
+        _ = try feed.join(follower(at: 0), at: offset(0), generation: generation)
+        let action = try feed.join(follower(at: 0), at: offset(0), generation: "other")
+        #expect(action == nil)
+    }
+
+    @Test("the pump stops when the last follower has left")
+    func leave() throws {
+        var feed = FeedState()
+        let one = try follower(at: 0)
+        _ = feed.join(one, at: offset(0), generation: generation)
+        _ = feed.hint()
+        feed.leave(one)
+        let next = feed.beginTurn()
+        #expect(next == nil)
+        #expect(!feed.isPumping)
+    }
+}
+
+/// A storage that is never asked.
+private struct NothingStorage: Storage {
+    func create(_ draft: SessionDraft, at key: SessionKey) throws(StoreError) -> (session: SessionSnapshot, created: Bool) { throw .noSession }
+    func session(_ key: SessionKey, _ query: SnapshotQuery) throws(StoreError) -> SessionSnapshot { throw .noSession }
+    func update(_ key: SessionKey, with patch: SessionPatch, expectedVersion: Int?) throws(StoreError) -> SessionSnapshot { throw .noSession }
+    func touch(_ key: SessionKey) throws(StoreError) -> SessionSnapshot { throw .noSession }
+    func delete(_ key: SessionKey) throws(StoreError) -> Bool { throw .noSession }
+    func sessions(_ query: SessionQuery) throws(StoreError) -> SessionPage { throw .noSession }
+    func append(_ batch: EventBatch, to key: SessionKey) throws(StoreError) -> AppendReceipt { throw .noSession }
+    func events(in key: SessionKey, _ query: EventQuery) throws(StoreError) -> EventPage { throw .noSession }
+    func event(_ id: String, in key: SessionKey) throws(StoreError) -> Event { throw .noSession }
+    func window(around id: String, in key: SessionKey, before: Int, after: Int, roles: [String]) throws(StoreError) -> EventWindow {
+        throw .noSession
+    }
+    func replace(_ id: String, in key: SessionKey, with patch: EventPatch) throws(StoreError) -> Event { throw .noSession }
+    func remove(_ id: String?, in key: SessionKey) throws(StoreError) -> Event? { throw .noSession }
+    func clear(_ key: SessionKey) throws(StoreError) { throw .noSession }
+    func state(_ scope: StateScope) throws(StoreError) -> [String: JSON] { throw .noSession }
+    func change(_ scope: StateScope, _ changes: [StateChange]) throws(StoreError) -> [String: JSON] { throw .noSession }
+    func change(_ key: SessionKey, _ delta: StateDelta) throws(StoreError) -> SessionState { throw .noSession }
+    func observe(_ observer: @escaping @Sendable (StorageHint) -> Void) -> StorageObservation { StorageObservation {} }
+    func checkHealth() throws(StoreError) {}
+    var gauges: [StorageGauge] { [] }
+    func close() {}
+}
