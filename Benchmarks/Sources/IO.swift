@@ -47,14 +47,14 @@ enum IOBenchmark {
             }
         }
         await measure("task -> actor on the loop -> task, one at a time", count) {
-            for _ in 0..<count { await resident.tick() }
+            for _ in 0..<count { await visit(resident) }
         }
         await measure("task -> run on the loop -> task, one at a time", count) {
             for _ in 0..<count { await loop.run { touch() } }
         }
         await measure("task -> actor on the loop -> task, 64 in flight", count) {
             await withTaskGroup(of: Void.self) { group in
-                for _ in 0..<64 { group.addTask { for _ in 0..<count / 64 { await resident.tick() } } }
+                for _ in 0..<64 { group.addTask { for _ in 0..<count / 64 { await visit(resident) } } }
             }
         }
         await measure("actor on the loop -> actor on the same loop", count) { await resident.tick(other, count) }
@@ -62,7 +62,7 @@ enum IOBenchmark {
             await Task(executorPreference: loop) { for _ in 0..<count { await step(ordinary) } }.value
         }
         await measure("task that prefers the loop -> actor on it", count) {
-            await Task(executorPreference: loop) { for _ in 0..<count { await resident.tick() } }.value
+            await Task(executorPreference: loop) { for _ in 0..<count { await visit(resident) } }.value
         }
         await measure("new task that prefers the loop, from the loop", count) {
             await withCheckedContinuation { continuation in
@@ -100,6 +100,9 @@ enum IOBenchmark {
     private static func step(_ actor: Ordinary) async { await actor.tick() }
 
     @inline(never)
+    private static func visit(_ actor: Resident) async { await actor.tick() }
+
+    @inline(never)
     private static func touch() {}
 
     private actor Resident {
@@ -114,7 +117,7 @@ enum IOBenchmark {
         func tick() { ticks += 1 }
 
         func tick(_ other: Resident, _ count: Int) async {
-            for _ in 0..<count { await other.tick() }
+            for _ in 0..<count { await IOBenchmark.visit(other) }
         }
     }
 

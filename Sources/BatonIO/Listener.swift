@@ -50,12 +50,7 @@ public final class Listener: @unchecked Sendable {
         at address: SocketAddress, on loop: EventLoop, options: Options = Options(),
         accepted: @escaping @Sendable (Channel) -> (any ChannelHandler)?
     ) async throws(IOError) {
-        let bound: ListeningSocket
-        do {
-            bound = try ListeningSocket(at: address, options: options)
-        } catch {
-            throw error
-        }
+        let bound = try ListeningSocket(at: address, options: options)
         self.loop = loop
         self.options = options
         self.accepted = accepted

@@ -54,6 +54,7 @@ struct ChannelTests {
             let accepted = Mutex<Channel?>(nil)
             var options = Listener.Options()
             options.channel.sendBuffer = 32 * 1024
+            options.channel.notSentLowWatermark = 16 * 1024
             let listener = try await Listener(at: .loopback(port: 0), on: loop, options: options) { channel in
                 accepted.withLock { $0 = channel }
                 return server

@@ -8,15 +8,24 @@ struct ListeningSocket {
     let address: SocketAddress
     let file: SocketFile?
 
+    /// Binds to `address` and listens. "All addresses" means those of IPv4 on a machine without IPv6.
     init(at address: SocketAddress, options: Listener.Options) throws(IOError) {
-        var address = address
-        var descriptor = baton_socket(address.family)
-        if descriptor == -EAFNOSUPPORT, case .ipv6(0, 0, let port, _) = address {
-            // "All addresses" on a machine without IPv6.
-            address = .ipv4(0, port: port)
-            descriptor = baton_socket(address.family)
+        guard case .ipv6(0, 0, let port, _) = address else {
+            try self.init(binding: address, options: options)
+            return
         }
+        do throws(IOError) {
+            try self.init(binding: address, options: options)
+        } catch {
+            // No such family, or the family is there but switched off (disable_ipv6).
+            guard error.errorNumber == EAFNOSUPPORT || error.errorNumber == EADDRNOTAVAIL else { throw error }
+            try self.init(binding: .ipv4(0, port: port), options: options)
+        }
+    }
+
+    private init(binding address: SocketAddress, options: Listener.Options) throws(IOError) {
         let action = "listen at \(address)"
+        let descriptor = baton_socket(address.family)
         guard descriptor >= 0 else { throw IOError(errorNumber: -descriptor, while: action) }
         do throws(IOError) {
             if case .unix(let path) = address {

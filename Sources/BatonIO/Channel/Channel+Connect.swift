@@ -146,6 +146,7 @@ extension Channel {
         if let sendBuffer = options.sendBuffer { _ = baton_set_send_buffer(descriptor, Int32(clamping: sendBuffer)) }
         // Fails on a Unix socket, where there is nothing to set.
         guard baton_set_no_delay(descriptor) == 0 else { return }
+        if let bytes = options.notSentLowWatermark { _ = baton_set_not_sent_low_watermark(descriptor, Int32(clamping: bytes)) }
         if let userTimeout = options.userTimeout {
             _ = baton_set_user_timeout(descriptor, UInt32(clamping: userTimeout.saturatedNanoseconds / 1_000_000))
         }

@@ -22,6 +22,9 @@ public final class Channel: @unchecked Sendable {
         public var keepAlive: Duration? = .seconds(60)
         /// The kernel's send buffer in bytes (SO_SNDBUF); nil leaves it to the system.
         public var sendBuffer: Int?
+        /// How many bytes the kernel holds that were not sent yet (TCP_NOTSENT_LOWAT): the rest stays in the backlog, where it is seen
+        /// and bounded; nil leaves it to the system, which may hold megabytes for a slow reader.
+        public var notSentLowWatermark: Int?
         /// How long a TLS handshake may take on the accepting side.
         public var handshakeTimeout: Duration = .seconds(10)
 
