@@ -217,7 +217,9 @@ struct TLSTests {
             #expect(await eventually { recorder.bytes == Array("hello".utf8) })
             process.send(signal: SIGKILL)
             await process.exit()
-            #expect(await eventually { recorder.isClosed || recorder.hasInputEnded })
+            #expect(await eventually { recorder.isClosed })
+            #expect(recorder.error?.code == .reset)
+            #expect(!recorder.hasInputEnded)
         }
         await certificates.remove()
     }
