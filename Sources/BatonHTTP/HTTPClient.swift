@@ -168,7 +168,7 @@ public final class HTTPClient: Sendable {
         let pool = streaming ? streamPool : pool
         let method = request.method
         // The pool, the connection and its timers belong to the loop's thread: the whole exchange happens there, without further hops.
-        return try await Self.onLoop(loop) { () async throws(HTTPError) -> ClientConnection.Delivery in
+        return try await Self.onLoop(loop) { @concurrent () async throws(HTTPError) -> ClientConnection.Delivery in
             var fresh = false
             while true {
                 let connection = try await pool.take(fresh: fresh, by: deadline)
@@ -183,9 +183,11 @@ public final class HTTPClient: Sendable {
         }
     }
 
+    /// Runs `body` on the loop's thread. Both are `@concurrent`: the function to leave the caller's actor, the closure because only such a
+    /// call looks at the preference that has just been set.
     @concurrent
     private static func onLoop<Value: Sendable>(
-        _ loop: EventLoop, _ body: @escaping @Sendable () async throws(HTTPError) -> Value
+        _ loop: EventLoop, _ body: @escaping @concurrent @Sendable () async throws(HTTPError) -> Value
     ) async throws(HTTPError) -> Value {
         try await withTaskExecutorPreference(loop) { () async throws(HTTPError) -> Value in try await body() }
     }

@@ -24,6 +24,7 @@ final class ConnectionPool: @unchecked Sendable {
 
     /// An idle connection, or a new one, or the first to come free when there are as many as may be.
     func take(fresh: Bool, by deadline: Deadline) async throws(HTTPError) -> ClientConnection {
+        assert(loop.isCurrent)
         guard !isClosed else { throw HTTPError(.closed, "the client is closed") }
         let oldest = Deadline.now.nanoseconds - configuration.idleTimeout.nanosecondCount
         while let connection = idle.popLast() {

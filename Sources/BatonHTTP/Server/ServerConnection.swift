@@ -89,7 +89,8 @@ final class ServerConnection: ChannelHandler, @unchecked Sendable {
         isClosed = true
         task?.cancel()
         task = nil
-        stream?.ended(.clientClosed)
+        // TCP_USER_TIMEOUT says the same as our own watch over progress, sometimes sooner.
+        stream?.ended(error?.code == .timedOut ? .stalled : .clientClosed)
         shard.remove(self)
     }
 
@@ -310,6 +311,7 @@ final class ServerConnection: ChannelHandler, @unchecked Sendable {
             return respond(refusal)
         }
         machine.streamStarted()
+        channel.limitKernelBuffers(sendBuffer: 64 * 1024, unsent: 16 * 1024)
         streamIsChunked = exchange.minorVersion > 0
         let head = response.head(to: exchange.method, minorVersion: exchange.minorVersion, keepAlive: false, date: shard.date())
         let stream = ResponseStream(self, body, backlogLimit: server.streamBacklog, now: shard.coarseNow)

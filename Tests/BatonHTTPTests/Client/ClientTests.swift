@@ -14,7 +14,7 @@ func withClient(
     try await withServer(configure, handler: handler) { server, address in
         var configuration = HTTPClient.Configuration()
         setUp(&configuration)
-        let client = try HTTPClient("http://\(address)", configuration, on: Wire.loop)
+        let client = try HTTPClient("http://\(address)", configuration, on: EventLoop.current)
         do {
             try await body(client, server)
         } catch {
@@ -25,7 +25,7 @@ func withClient(
     }
 }
 
-@Suite struct ClientTests {
+@Suite(.timeLimit(.minutes(1))) struct ClientTests {
     @Test func sendsAndReads() async throws {
         try await withClient { client, _ in
             let reply = try await client.send(Request(.post, "/echo", query: "a=b", headers: ["X": "y"], body: Array("hello".utf8)))
@@ -62,6 +62,23 @@ func withClient(
             for _ in 0..<20 { _ = try await client.send(Request(.get, "/healthz")) }
             #expect(await server.connectionCount() == 1)
         }
+    }
+
+    @Test func isUsableFromAnyExecutor() async throws {
+        let server = try await HTTPServer(HTTPServer.Configuration(addresses: [.loopback(port: 0)]), handler: echo)
+        let client = try HTTPClient("http://\(server.addresses[0])")
+        // The first connects, the others find a kept connection: neither may touch the pool from here.
+        for _ in 0..<3 {
+            #expect(try await client.send(Request(.get, "/healthz")).text == "ok")
+            #expect(try await onMainActor(client) == "ok")
+            #expect(try await Task.detached { try await client.send(Request(.get, "/healthz")).text }.value == "ok")
+        }
+        await client.close()
+        await server.drain(within: .seconds(1))
+    }
+
+    @MainActor private func onMainActor(_ client: HTTPClient) async throws -> String {
+        try await client.send(Request(.get, "/healthz")).text
     }
 
     @Test func boundsConnectionsAndServesEverybody() async throws {
@@ -109,7 +126,7 @@ func withClient(
     }
 
     @Test func nobodyThereIsUnreachable() async throws {
-        let client = try HTTPClient("http://127.0.0.1:1", on: Wire.loop)
+        let client = try HTTPClient("http://127.0.0.1:1", on: EventLoop.current)
         let error = await #expect(throws: HTTPError.self) { try await client.send(Request(.get, "/")) }
         #expect(error?.code == .unreachable)
         #expect(error?.requestWasSent == false)
@@ -165,18 +182,20 @@ func withClient(
 
     @Test(arguments: ["/a b", "a", "/é", "/a\r\nX: y", "/#", "/a?b"])
     func refusesBadPaths(_ path: String) async throws {
-        let client = try HTTPClient("http://127.0.0.1:1", on: Wire.loop)
+        let client = try HTTPClient("http://127.0.0.1:1", on: EventLoop.current)
         let error = await #expect(throws: HTTPError.self) { try await client.send(Request(.get, path)) }
         #expect(error?.code == .invalidURL)
     }
 
-    @Test func speaksOverAUnixSocket() async throws {
+    @Test func speaksOverAUnixSocket() async throws { try await onLoop { _ in try await speakOverAUnixSocket() } }
+
+    private func speakOverAUnixSocket() async throws {
         let path = "/tmp/baton-http-\(UInt64.random(in: 0 ... .max)).sock"
         let server = try await HTTPServer(HTTPServer.Configuration(addresses: [.unix(path)]), handler: echo)
         let attributes = try FileManager.default.attributesOfItem(atPath: path)
         #expect((attributes[.posixPermissions] as? NSNumber)?.intValue == 0o600)
         for url in ["unix:\(path)", "http+unix://\(PercentEncoding.encode(path))"] {
-            let client = try HTTPClient(url, on: Wire.loop)
+            let client = try HTTPClient(url, on: EventLoop.current)
             #expect(try await client.send(Request(.get, "/healthz")).text == "ok")
             await client.close()
         }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import BatonHTTP
 
-@Suite struct ServerTests {
+@Suite(.timeLimit(.minutes(1))) struct ServerTests {
     /// Every case of the corpus over a real socket: what the parser says is what a client sees, and nothing after a refusal is answered.
     @Test func answersTheCorpus() async throws {
         try await withServer {

@@ -13,20 +13,13 @@ final class Wire: ChannelHandler, Sendable {
         var closed = false
     }
 
-    /// One loop for the clients of all tests.
-    static let loop: EventLoop = {
-        do {
-            return try EventLoop(.init(name: "test-client"))
-        } catch {
-            fatalError("no loop for tests: \(error)")
-        }
-    }()
-
     let channel: Channel
     private let state = Mutex(State())
 
+    /// Connects on the loop that the test runs on.
     init(to address: SocketAddress) async throws {
-        channel = try await Channel.connect(to: .address(address), on: Self.loop, deadline: .after(.seconds(5)))
+        let loop = try #require(EventLoop.current)
+        channel = try await Channel.connect(to: .address(address), on: loop, deadline: .after(.seconds(5)))
         await channel.loop.run { self.channel.start(self) }
     }
 
@@ -87,6 +80,23 @@ func eventually(within limit: Duration = .seconds(5), _ condition: () async -> B
     }
 }
 
+/// Runs `body` on a loop of its own: other tests, which may keep the shared threads busy for seconds, do not disturb its timing.
+func onLoop<Value>(_ body: (EventLoop) async throws -> Value) async throws -> Value {
+    let loop = try EventLoop(.init(name: "test"))
+    do {
+        let value = try await withTaskExecutorPreference(loop) {
+            // What has not suspended since the preference was set is still where it was.
+            await Task.yield()
+            return try await body(loop)
+        }
+        await loop.shutdown()
+        return value
+    } catch {
+        await loop.shutdown()
+        throw error
+    }
+}
+
 /// Runs `body` with a server on a free port of the loopback, and stops it.
 func withServer(
     _ configure: (inout HTTPServer.Configuration) -> Void = { _ in }, observer: (any HTTPServerObserver)? = nil,
@@ -96,7 +106,7 @@ func withServer(
     configure(&configuration)
     let server = try await HTTPServer(configuration, observer: observer, handler: handler)
     do {
-        try await body(server, server.addresses[0])
+        try await onLoop { _ in try await body(server, server.addresses[0]) }
     } catch {
         await server.drain(within: .zero)
         throw error
