@@ -53,7 +53,8 @@ let package = Package(
             name: "BatonTesting", dependencies: ["BatonCore", "BatonTelemetry", "CBatonPlatform"], path: "Tests/BatonTesting", swiftSettings: flags),
         .testTarget(name: "BatonTelemetryTests", dependencies: ["BatonTelemetry", "BatonTesting"], swiftSettings: flags),
         .testTarget(name: "BatonIOTests", dependencies: ["BatonIO", "BatonTesting", "CBatonPlatform"], swiftSettings: flags),
-        .testTarget(name: "BatonRedisClientTests", dependencies: ["BatonRedisClient", "BatonIO", "BatonTesting"], swiftSettings: flags),
+        .testTarget(
+            name: "BatonRedisClientTests", dependencies: ["BatonRedisClient", "BatonIO", "BatonTelemetry", "BatonTesting"], swiftSettings: flags),
         .testTarget(
             name: "BatonHTTPTests", dependencies: ["BatonHTTP", "BatonIO", "BatonTesting"], resources: [.copy("Cases")], swiftSettings: flags),
         .testTarget(name: "BatonCoreTests", dependencies: ["BatonCore", "BatonTesting"], swiftSettings: flags),

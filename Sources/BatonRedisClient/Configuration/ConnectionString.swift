@@ -64,7 +64,7 @@ enum ConnectionString {
         if let sslHost { configuration.tls?.serverName = sslHost }
         if let password {
             guard !password.isEmpty else { throw invalid("the option \"password\" is empty") }
-            configuration.credentials = .login(RedisLogin(user: user, password: RedisSecret(password)))
+            configuration.credentials = .login(RedisLogin(user: user, password: password))
         } else if user != nil {
             throw invalid("the option \"user\" needs \"password\" beside it")
         }

@@ -10,18 +10,8 @@ public struct RedisConfiguration: Sendable {
         case cluster([RedisEndpoint])
     }
 
-    /// TLS for connections to servers.
+    /// TLS for connections to servers. The certificate must be trusted and name the host; there is no way to do without.
     public struct TLS: Sendable, Hashable {
-        /// What of the server's certificate is checked.
-        public enum Verification: Sendable, Hashable {
-            /// That it is trusted and names the host.
-            case full
-            /// Nothing. The connection is encrypted, but whoever answers is believed.
-            case none
-        }
-
-        /// What of the server's certificate is checked.
-        public var verification: Verification
         /// The file of trusted certificates in PEM; nil is the system's store.
         public var authorityFile: String?
         /// The file of this client's certificate chain in PEM.
@@ -33,10 +23,9 @@ public struct RedisConfiguration: Sendable {
 
         /// Makes a TLS setting.
         public init(
-            verification: Verification = .full, authorityFile: String? = nil, certificateFile: String? = nil, keyFile: String? = nil,
+            authorityFile: String? = nil, certificateFile: String? = nil, keyFile: String? = nil,
             serverName: String? = nil
         ) {
-            self.verification = verification
             self.authorityFile = authorityFile
             self.certificateFile = certificateFile
             self.keyFile = keyFile

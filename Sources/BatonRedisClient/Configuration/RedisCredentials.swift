@@ -1,32 +1,18 @@
-/// A text that is never printed.
-public struct RedisSecret: Sendable, Hashable, ExpressibleByStringLiteral, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    let value: String
-
-    /// Hides a text.
-    public init(_ value: String) { self.value = value }
-    /// Hides a literal.
-    public init(stringLiteral value: String) { self.value = value }
-    /// Never the text.
-    public var description: String { "<hidden>" }
-    /// Never the text.
-    public var debugDescription: String { "<hidden>" }
-    /// Never the text.
-    public var customMirror: Mirror { Mirror(self, children: []) }
-}
+public import BatonTelemetry
 
 /// A user name and password as they are sent.
 public struct RedisLogin: Sendable, Hashable {
     /// The user; nil is the user `default`, which is what servers before Redis 6 know.
     public var user: String?
     /// The password or token.
-    public var password: RedisSecret
+    public var password: Secret<String>
     /// How long the server will honour it; nil when it does not end. Live connections are given a new login before that.
     public var validFor: Duration?
 
     /// Makes a login.
-    public init(user: String? = nil, password: RedisSecret, validFor: Duration? = nil) {
+    public init(user: String? = nil, password: String, validFor: Duration? = nil) {
         self.user = user
-        self.password = password
+        self.password = Secret(password)
         self.validFor = validFor
     }
 }

@@ -9,7 +9,6 @@ enum RedisOption: String, CaseIterable {
     case tlsCertificate = "tls_cert"
     case tlsKey = "tls_key"
     case tlsServerName = "tls_name"
-    case tlsVerify = "tls_verify"
     case sentinelUser = "sentinel_user"
     case sentinelPassword = "sentinel_password"
     case sentinelTLS = "sentinel_tls"
@@ -36,7 +35,7 @@ enum RedisOption: String, CaseIterable {
         }
         configuration.sentinelTLS = encryptsSentinels ? configuration.tls ?? RedisConfiguration.TLS() : nil
         if let sentinelPassword {
-            configuration.sentinelCredentials = .login(RedisLogin(user: sentinelUser, password: RedisSecret(sentinelPassword)))
+            configuration.sentinelCredentials = .login(RedisLogin(user: sentinelUser, password: sentinelPassword))
         } else if sentinelUser != nil {
             throw RedisURL.invalid("the option \"sentinel_user\" needs \"sentinel_password\" beside it")
         }
@@ -61,9 +60,6 @@ enum RedisOption: String, CaseIterable {
         case .tlsCertificate: try tls(in: &configuration) { $0.certificateFile = value }
         case .tlsKey: try tls(in: &configuration) { $0.keyFile = value }
         case .tlsServerName: try tls(in: &configuration) { $0.serverName = value }
-        case .tlsVerify:
-            let verifies = try truth(value)
-            try tls(in: &configuration) { $0.verification = verifies ? .full : .none }
         case .sentinelUser, .sentinelPassword, .sentinelTLS: break
         }
     }

@@ -76,7 +76,7 @@ enum RedisURL {
         let password = try decode(text[text.index(after: colon)...], of: "the password")
         if user.isEmpty, password.isEmpty { return nil }
         guard !password.isEmpty else { throw invalid("the password after user: is empty") }
-        return RedisLogin(user: user.isEmpty ? nil : user, password: RedisSecret(password))
+        return RedisLogin(user: user.isEmpty ? nil : user, password: password)
     }
 
     private static func topology(_ kind: Kind, hosts: Substring, path: inout Substring) throws(RedisError) -> RedisConfiguration.Topology {

@@ -1,3 +1,5 @@
+internal import BatonTelemetry
+
 /// What is said on a new connection before anything else: protocol, login, name, database, and which part in replication is expected.
 ///
 /// Everything goes out in one write. A server that does not know HELLO is spoken to in RESP2, which takes a second write. Lines that only
@@ -57,7 +59,7 @@ struct Handshake: Sendable {
             if let login = parameters.login {
                 encoder.append("AUTH" as StaticString)
                 encoder.append(login.user ?? "default")
-                encoder.append(login.password.value)
+                encoder.append(login.password.revealed)
             }
             if let name = parameters.clientName {
                 encoder.append("SETNAME" as StaticString)
@@ -132,6 +134,6 @@ struct Handshake: Sendable {
 extension RedisLogin {
     /// AUTH with this login. Servers before Redis 6 know only the form with the password alone.
     var authWords: [RedisArgument] {
-        user.map { ["AUTH", .string($0), .string(password.value)] } ?? ["AUTH", .string(password.value)]
+        user.map { ["AUTH", .string($0), .string(password.revealed)] } ?? ["AUTH", .string(password.revealed)]
     }
 }

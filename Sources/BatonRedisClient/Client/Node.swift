@@ -1,0 +1,43 @@
+internal import BatonIO
+
+/// One server, or one part that a server plays: a shared connection for each loop, and connections for single callers.
+final class Node: Sendable {
+    private let loops: [EventLoop]
+    private let shared: [Connection]
+    private let dedicated: [DedicatedConnections]
+
+    init(_ settings: ConnectionSettings, on loops: [EventLoop], counters: ClientCounters, maximumDedicated: Int) {
+        self.loops = loops
+        shared = loops.map { Connection(settings, on: $0, counters: counters) }
+        dedicated = loops.map { DedicatedConnections(settings, on: $0, counters: counters, maximum: max(1, maximumDedicated / loops.count)) }
+    }
+
+    /// The loop of the calling thread, else the first.
+    private var index: Int {
+        guard loops.count > 1, let current = EventLoop.current else { return 0 }
+        return loops.firstIndex { $0 === current } ?? 0
+    }
+
+    /// The connection shared by the callers of this loop.
+    var connection: Connection { shared[index] }
+
+    /// Where to get a connection for one caller.
+    var pool: DedicatedConnections { dedicated[index] }
+
+    /// Commands that wait.
+    var queuedCommands: Int { shared.reduce(0) { $0 + $1.queuedCommands } }
+    /// Connections for single callers.
+    var dedicatedCount: Int { dedicated.reduce(0) { $0 + $1.count } }
+
+    /// Breaks all shared connections, to be made anew where the server is now.
+    func reconnect(because reason: RedisError) {
+        for connection in shared { connection.loop.execute { connection.giveUp(reason) } }
+        for pool in dedicated { pool.closeIdle() }
+    }
+
+    /// Waits until `deadline` for what is under way, and closes.
+    func close(drainingUntil deadline: Deadline, because reason: RedisError) async {
+        for pool in dedicated { pool.close() }
+        for connection in shared { await connection.close(drainingUntil: deadline, because: reason) }
+    }
+}

@@ -1,0 +1,116 @@
+internal import BatonIO
+
+/// Repeating and redirecting.
+extension RedisClient {
+    /// Redirections followed at once; more of them mean nodes that disagree, and are followed with a pause.
+    static let maximumHops = 5
+
+    /// Sends until there is a reply, the failure is final, or the deadline leaves no room for another attempt.
+    /// - Parameters:
+    ///   - alone: on a connection of its own.
+    ///   - first: what a first attempt has brought already.
+    func recover(
+        _ command: PreparedCommand, alone: Bool = false, first: Connection.Queue.Outcome? = nil, by deadline: Deadline
+    ) async throws(RedisError) -> RedisReply {
+        var route = try await router.route(keys: command.keys, isReadOnly: command.isReadOnly, by: deadline)
+        var next = first
+        var asking = false
+        var withSource = false
+        var attempt = 0
+        var hops = 0
+        while true {
+            let outcome: Connection.Queue.Outcome
+            if let first = next {
+                outcome = first
+                next = nil
+            } else {
+                outcome = await send(on: route.node, alone: alone, expecting: asking ? 2 : 1, by: deadline) { _ in
+                    { encoder in
+                        if asking { encoder.write(RawCommand(["ASKING"])) }
+                        command.write(to: &encoder, withSource: withSource)
+                    }
+                }
+            }
+            let error: RedisError
+            switch outcome {
+            case .failure(let failure): error = failure
+            case .reply(let reply):
+                guard let refusal = reply.error else { return reply }
+                error = refusal
+            case .replies(let replies):
+                // The answer to ASKING comes first.
+                guard let reply = replies.last else { throw RedisError(.protocolViolation, "no reply to a command") }
+                guard let refusal = reply.error else { return reply }
+                error = refusal
+            }
+            asking = false
+            var pauses = false
+            switch RetryDecision.after(error, command.retrySafety, answeredBy: route.endpoint ?? .host("", port: 0)) {
+            case .fail: throw error
+            case .sendSource:
+                guard command.script != nil, !withSource else { throw error }
+                withSource = true
+            case .moved(let redirection):
+                route = try router.moved(redirection)
+                counters.redirected()
+                hops += 1
+                pauses = hops > Self.maximumHops
+            case .ask(let redirection):
+                route = try router.ask(redirection)
+                asking = true
+                counters.redirected()
+                hops += 1
+                pauses = hops > Self.maximumHops
+            case .relocate:
+                router.relocate(route, because: error)
+                pauses = true
+            case .backOff: pauses = true
+            }
+            guard pauses else { continue }
+            attempt += 1
+            try await pause(attempt, by: deadline, after: error)
+            if !asking { route = try await router.route(keys: command.keys, isReadOnly: command.isReadOnly, by: deadline) }
+        }
+    }
+
+    /// Waits before the next attempt.
+    /// - Throws: `error` when the deadline would pass meanwhile, or a cancellation.
+    func pause(_ attempt: Int, by deadline: Deadline, after error: RedisError) async throws(RedisError) {
+        var random = SystemRandomNumberGenerator()
+        let wait = configuration.backoff.wait(attempt, using: &random)
+        guard Deadline.after(wait) < deadline else { throw error }
+        do throws(IOError) {
+            try await loops[0].sleep(for: wait)
+        } catch {
+            if error.code == .cancelled { throw RedisError(.cancelled, "the task was cancelled") }
+            throw RedisError(.closed, "the client was closed", underlying: error)
+        }
+        counters.retried()
+    }
+
+    /// Sends on the connection that all share, or on one of its own.
+    /// - Parameter writer: makes, for the connection, what writes the commands; that is called with the connection's lock held.
+    func send(
+        on node: Node, alone: Bool, expecting count: Int, by deadline: Deadline, _ writer: (Connection) -> (inout RESPEncoder) -> Void
+    ) async -> Connection.Queue.Outcome {
+        guard alone else {
+            let connection = node.connection
+            return await connection.send(expecting: count, deadline: deadline, writer(connection))
+        }
+        let pool = node.pool
+        do throws(RedisError) {
+            let connection = try pool.lease()
+            let outcome = await connection.send(expecting: count, deadline: deadline, writer(connection))
+            if case .failure = outcome { pool.giveBack(connection, isClean: false) } else { pool.giveBack(connection, isClean: true) }
+            return outcome
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// A wait may overrun on the server (redis#12998), so only twice its length is a sign of a lost connection.
+    func deadline(for blocks: Duration?) -> Deadline {
+        guard let blocks else { return .after(configuration.commandTimeout) }
+        return blocks == .zero ? .never : .after(blocks * 2 + configuration.commandTimeout)
+    }
+}

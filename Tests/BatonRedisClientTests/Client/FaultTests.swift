@@ -1,0 +1,351 @@
+import BatonIO
+import BatonTesting
+import Synchronization
+import Testing
+
+@testable import BatonRedisClient
+
+@Suite("Client on a server that misbehaves")
+struct FaultTests {
+    @Test("reads replies that arrive in pieces, late and out of step with the commands")
+    func pieces() async throws {
+        try await FakeRedis.with { request in
+            switch request.words.last.flatMap(Int.init).map({ $0 % 3 }) {
+            case 0?: .dribble(.text(request.words.last ?? ""))
+            case 1?: .later(.milliseconds(3), .text(request.words.last ?? ""))
+            default: .reply(.text(request.words.last ?? ""))
+            }
+        } _: { fake in
+            try await withClient("redis://127.0.0.1:\(fake.port)") { client in
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for number in 0..<300 {
+                        group.addTask {
+                            let reply = try await client.send(RawCommand(["ECHO", .init(number)]))
+                            #expect(reply.integer == Int64(number))
+                        }
+                    }
+                    try await group.waitForAll()
+                }
+            }
+        }
+    }
+
+    @Test("fails callers of an unanswered command at their deadlines and nobody else, and keeps the connection")
+    func deadlines() async throws {
+        try await FakeRedis.with { request in
+            request.words.last == "slow" ? .later(.milliseconds(300), .text("slow")) : .reply(.text(request.words.last ?? ""))
+        } _: { fake in
+            try await withClient("redis://127.0.0.1:\(fake.port)") { client in
+                try await client.send(PING())
+                let clock = ContinuousClock()
+                let start = clock.now
+                let slow = Task { try await client.send(RawCommand(["ECHO", "slow"]), deadline: .after(.milliseconds(50))) }
+                async let patient = client.send(RawCommand(["ECHO", "patient"]))
+                let error = await #expect(throws: RedisError.self) { try await slow.value }
+                #expect(error?.code == .timeout)
+                #expect(error?.wasSent == true)
+                #expect(clock.now - start < .milliseconds(200))
+                let answer = try await patient
+                #expect(answer.string == "patient")
+                #expect(try await client.send(RawCommand(["ECHO", "next"])).string == "next")
+                #expect(client.statistics.connects == 1)
+                #expect(client.statistics.timeouts == 1)
+            }
+        }
+    }
+
+    @Test("says that nothing was sent, and why, when there is no server")
+    func noServer() async throws {
+        try await withClient("redis://127.0.0.1:1?timeout=150") { client in
+            let error = await #expect(throws: RedisError.self) { try await client.send(PING()) }
+            #expect(error?.code == .connectionFailed)
+            #expect(error?.wasSent == false)
+            #expect(error?.message.contains("127.0.0.1:1") == true)
+            #expect(client.statistics.failedConnects > 1)
+        }
+    }
+
+    @Test(
+        "repeats after a hang-up only what may be repeated",
+        arguments: [
+            (RetrySafety.always, true), (.ifNotSent, false), (.never, false),
+        ])
+    func hangUp(safety: RetrySafety, succeeds: Bool) async throws {
+        let seen = Counter()
+        try await FakeRedis.with { _ in
+            seen.increment() == 1 ? .hangUp : .reply(.integer(1))
+        } _: { fake in
+            try await withClient("redis://127.0.0.1:\(fake.port)") { client in
+                let outcome = await Result { try await client.send(RawCommand(["INCR", "n"], retrySafety: safety)) }
+                switch outcome {
+                case .success: #expect(succeeds)
+                case .failure(let error as RedisError):
+                    #expect(!succeeds)
+                    #expect(error.code == .connectionLost)
+                    #expect(error.wasSent)
+                case .failure(let error): Issue.record(error)
+                }
+                #expect(seen.value == (succeeds ? 2 : 1))
+            }
+        }
+    }
+
+    @Test(
+        "repeats what the server says it did not run",
+        arguments: ["LOADING x", "MASTERDOWN x", "NOREPLICAS x", "BUSY x", "TRYAGAIN x", "READONLY x", "CLUSTERDOWN x"])
+    func transient(refusal: String) async throws {
+        let seen = Counter()
+        try await FakeRedis.with { _ in
+            seen.increment() <= 3 ? .reply(.error(refusal)) : .reply(.integer(7))
+        } _: { fake in
+            try await withClient("redis://127.0.0.1:\(fake.port)") { client in
+                let value = try await client.send(INCRBY("n"))
+                #expect(value == 7)
+                #expect(seen.value == 4)
+            }
+        }
+        let again = Counter()
+        try await FakeRedis.with { _ in
+            again.increment()
+            return .reply(.error(refusal))
+        } _: { fake in
+            try await withClient("redis://127.0.0.1:\(fake.port)") { client in
+                let error = await #expect(throws: RedisError.self) { try await client.send(RawCommand(["INCR", "n"])) }
+                #expect(error?.server?.word == refusal.split(separator: " ").first.map(String.init))
+                #expect(again.value == 1)
+                let late = await #expect(throws: RedisError.self) { try await client.send(INCRBY("n"), deadline: .after(.milliseconds(60))) }
+                #expect(late != nil)
+            }
+        }
+    }
+
+    @Test("does not repeat a refusal that is for good", arguments: ["WRONGTYPE x", "ERR x", "NOPERM x", "OOM x", "MISCONF x", "NOAUTH x"])
+    func permanent(refusal: String) async throws {
+        let seen = Counter()
+        try await FakeRedis.with { _ in
+            seen.increment()
+            return .reply(.error(refusal))
+        } _: { fake in
+            try await withClient("redis://127.0.0.1:\(fake.port)") { client in
+                await #expect(throws: RedisError.self) { try await client.send(GET("k")) }
+                #expect(seen.value == 1)
+            }
+        }
+    }
+
+    @Test(
+        "closes a connection whose stream has no meaning, and goes on with another",
+        arguments: [
+            "garbage\r\n", "$99999999999\r\n",
+            "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n", "+a\r\n+b\r\n",
+            ":12a\r\n",
+        ])
+    func garbage(bytes: String) async throws {
+        let seen = Counter()
+        try await FakeRedis.with { _ in
+            seen.increment() == 1 ? .send(Array(bytes.utf8)) : .reply(.simple("fine"))
+        } _: { fake in
+            try await withClient("redis://127.0.0.1:\(fake.port)") { client in
+                let first = try? await client.send(RawCommand(["A"]))
+                #expect(first == nil || first?.string == "a")
+                try await eventually("it is connected anew") { try await client.send(RawCommand(["B"], retrySafety: .always)).string == "fine" }
+                try await eventually("the first connection is closed") { fake.connections == 2 && fake.openConnections == 1 }
+            }
+        }
+    }
+
+    @Test("takes half an end for an end")
+    func halfClose() async throws {
+        let seen = Counter()
+        try await FakeRedis.with { _ in
+            seen.increment() == 1 ? .halfClose : .reply(.integer(1))
+        } _: { fake in
+            try await withClient("redis://127.0.0.1:\(fake.port)") { client in
+                _ = try await client.send(GET("k").forgettingType)
+                try await eventually("the first connection is closed") { fake.connections == 2 && fake.openConnections == 1 }
+            }
+        }
+    }
+
+    @Test("gives up a connection that owes replies and stays silent")
+    func silence() async throws {
+        let seen = Counter()
+        try await FakeRedis.with { _ in
+            seen.increment() == 1 ? .nothing : .reply(.integer(1))
+        } _: { fake in
+            try await withClient("redis://127.0.0.1:\(fake.port)", configure: { $0.silenceLimit = .milliseconds(150) }) { client in
+                _ = try await client.send(RawCommand(["A"], retrySafety: .always))
+                #expect(client.statistics.lostConnections == 1)
+            }
+        }
+    }
+
+    @Test("asks an idle connection for a sign of life, and replaces it when there is none")
+    func keepAlive() async throws {
+        let pings = Counter()
+        try await FakeRedis.with { request in
+            guard request.name == "PING" else { return .reply(.integer(1)) }
+            return pings.increment() <= 3 ? .reply(.simple("PONG")) : .nothing
+        } _: { fake in
+            try await withClient(
+                "redis://127.0.0.1:\(fake.port)",
+                configure: {
+                    $0.keepAliveInterval = .milliseconds(40)
+                    $0.silenceLimit = .milliseconds(120)
+                }
+            ) { client in
+                _ = try await client.send("GET", "k")
+                try await eventually("it was found to be gone") { client.statistics.lostConnections == 1 }
+                #expect(pings.value == 4)
+                _ = try await client.send("GET", "k")
+                #expect(fake.connections == 2)
+            }
+        }
+    }
+
+    @Test("refuses more than may wait instead of growing")
+    func bounds() async throws {
+        try await FakeRedis.with { _ in
+            .nothing
+        } _: { fake in
+            try await withClient("redis://127.0.0.1:\(fake.port)?timeout=300", configure: { $0.maximumQueuedCommands = 10 }) { client in
+                let codes = await withTaskGroup(of: RedisError.Code?.self) { group in
+                    for _ in 0..<25 {
+                        group.addTask {
+                            do throws(RedisError) { _ = try await client.send("A") } catch { return error.code }
+                            return nil
+                        }
+                    }
+                    return await group.reduce(into: [:]) { $0[$1, default: 0] += 1 }
+                }
+                #expect(codes == [.queueFull: 15, .timeout: 10])
+                #expect(client.statistics.refused == 15)
+            }
+        }
+    }
+
+    @Test("waits for what is under way when it is closed, and refuses what comes later")
+    func drain() async throws {
+        try await FakeRedis.with { request in
+            request.name == "SLOW" ? .later(.milliseconds(100), .integer(1)) : .nothing
+        } _: { fake in
+            let client = try RedisClient("redis://127.0.0.1:\(fake.port)")
+            async let slow = client.send("SLOW")
+            try await eventually("it was sent") { fake.requests.contains { $0.name == "SLOW" } }
+            await client.close(drainingFor: .seconds(5))
+            #expect(try await slow.integer == 1)
+            let late = await #expect(throws: RedisError.self) { try await client.send("SLOW") }
+            #expect(late?.code == .closed)
+            #expect(late?.wasSent == false)
+
+            let second = try RedisClient("redis://127.0.0.1:\(fake.port)")
+            async let lost = Self.failure(of: second)
+            try await eventually("it was sent") { fake.requests.contains { $0.name == "LOST" } }
+            await second.close(drainingFor: .milliseconds(50))
+            #expect(await lost?.code == .closed)
+            #expect(await lost?.wasSent == true)
+        }
+    }
+
+    private static func failure(of client: RedisClient) async -> RedisError? {
+        do throws(RedisError) {
+            _ = try await client.send("LOST")
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    @Test("names the cluster when a single server turns out to be part of one")
+    func redirected() async throws {
+        try await FakeRedis.with { _ in
+            .reply(.error("MOVED 5 127.0.0.1:7001"))
+        } _: { fake in
+            try await withClient("redis://127.0.0.1:\(fake.port)") { client in
+                let error = await #expect(throws: RedisError.self) { try await client.send(GET("k")) }
+                #expect(error?.message.contains("redis+cluster://") == true)
+            }
+        }
+    }
+
+    @Test("takes the first of several servers that is a primary")
+    func candidates() async throws {
+        try await RedisServer.with { primary in
+            try await RedisServer.with(["--replicaof", "127.0.0.1 \(primary.port)"]) { replica in
+                try await withClient("127.0.0.1:1,127.0.0.1:\(replica.port),127.0.0.1:\(primary.port)") { client in
+                    _ = try await client.send(SET("k", "v"))
+                    #expect(try await client.send(ROLE()) == .primary)
+                }
+            }
+        }
+    }
+
+    @Test("never gives a reply to the wrong caller through cancellations, timeouts and hang-ups")
+    func rightCaller() async throws {
+        // Every reply carries the number of its request. The server answers late now and then, and hangs up every 5,000 commands.
+        let total = 60_000
+        let served = Counter()
+        try await FakeRedis.with { request in
+            let count = served.increment()
+            if count.isMultiple(of: 5_000) { return .hangUp }
+            let value = Value.text(request.words.last ?? "")
+            return count.isMultiple(of: 97) ? .later(.milliseconds(3), value) : .reply(value)
+        } _: { fake in
+            let loop = try EventLoop()
+            try await withClient("redis://127.0.0.1:\(fake.port)", on: [loop]) { client in
+                let answered = Counter()
+                let failed = Counter()
+                await withTaskGroup(of: Void.self) { group in
+                    for caller in 0..<64 {
+                        let body: @Sendable () async -> Void = {
+                            var random = SeededGenerator(seed: UInt64(caller))
+                            for round in 0..<total / 64 {
+                                let number = caller * total + round
+                                let command = RawCommand(["ECHO", .init(number)])
+                                let outcome: Result<RedisReply, RedisError>
+                                switch Int.random(in: 0..<10, using: &random) {
+                                case 0:
+                                    outcome = await Self.result(client, command, .after(.microseconds(Int.random(in: 0..<2_000, using: &random))))
+                                case 1:
+                                    let task = Task(executorPreference: caller.isMultiple(of: 2) ? loop : nil) {
+                                        await Self.result(client, command, .after(.seconds(10)))
+                                    }
+                                    if Bool.random(using: &random) { await Task.yield() }
+                                    task.cancel()
+                                    outcome = await task.value
+                                default: outcome = await Self.result(client, command, .after(.seconds(10)))
+                                }
+                                switch outcome {
+                                case .success(let reply):
+                                    answered.increment()
+                                    #expect(reply.integer == Int64(number))
+                                case .failure: failed.increment()
+                                }
+                            }
+                        }
+                        group.addTask(executorPreference: caller.isMultiple(of: 2) ? loop : nil, operation: { await body() })
+                    }
+                }
+                #expect(answered.value + failed.value == total / 64 * 64)
+                #expect(answered.value > total / 2)
+                #expect(client.statistics.queued == 0)
+            }
+            await loop.shutdown()
+        }
+    }
+
+    static func result(_ client: RedisClient, _ command: RawCommand, _ deadline: Deadline) async -> Result<RedisReply, RedisError> {
+        do throws(RedisError) { return .success(try await client.send(command, deadline: deadline)) } catch { return .failure(error) }
+    }
+}
+
+extension Result where Failure == any Error {
+    init(_ body: () async throws -> Success) async {
+        do { self = .success(try await body()) } catch { self = .failure(error) }
+    }
+}
+
+extension GET {
+    /// The same read with its reply as it came.
+    var forgettingType: RawCommand { RawCommand(["GET"] + keys.map { RedisArgument($0) }, isReadOnly: true, retrySafety: .always) }
+}

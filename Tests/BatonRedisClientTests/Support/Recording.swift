@@ -1,0 +1,16 @@
+import Synchronization
+
+/// A number that several tasks count up.
+final class Counter: Sendable {
+    private let count = Atomic<Int>(0)
+    var value: Int { count.load(ordering: .sequentiallyConsistent) }
+    @discardableResult
+    func increment() -> Int { count.wrappingAdd(1, ordering: .sequentiallyConsistent).newValue }
+}
+
+/// Lines that several tasks write.
+final class Log: Sendable {
+    private let content = Mutex<[String]>([])
+    var lines: [String] { content.withLock { $0 } }
+    func append(_ line: String) { content.withLock { $0.append(line) } }
+}
