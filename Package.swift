@@ -41,7 +41,7 @@ let package = Package(
             swiftSettings: flags),
         .executableTarget(
             name: "BatonCLI",
-            dependencies: ["Baton", "BatonCore", "BatonServer", "BatonHTTP", "BatonIO", "BatonTelemetry", "CBatonPlatform"],
+            dependencies: ["Baton", "BatonCore", "BatonSQLite", "BatonServer", "BatonHTTP", "BatonIO", "BatonTelemetry", "CBatonPlatform"],
             swiftSettings: flags),
         .executableTarget(
             name: "BatonBenchmarks",

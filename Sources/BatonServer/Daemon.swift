@@ -117,6 +117,7 @@ public final class Daemon: Sendable {
             while !Task.isCancelled {
                 try? await Task.sleep(for: Access.refreshInterval)
                 do throws(StoreError) { try await access.refresh() } catch {
+                    if Task.isCancelled { return }
                     logger.warning("tokens could not be read; those known stay in force", ["error": .string("\(error)")], limit: .perMinute(2))
                 }
             }

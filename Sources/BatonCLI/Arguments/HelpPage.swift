@@ -52,12 +52,17 @@ struct HelpPage {
         return style.bold(title + ":") + "\n" + lines.joined(separator: "\n")
     }
 
-    /// Breaks at spaces; line breaks in the text stay. A word that is longer than a line is left whole.
+    /// Breaks at spaces; line breaks and indented lines of the text stay. A word that is longer than a line is left whole.
     func wrapped(_ text: String, indent: Int) -> String {
         let room = max(20, width - indent)
         let margin = String(repeating: " ", count: indent)
         var lines: [String] = []
         for paragraph in text.split(separator: "\n", omittingEmptySubsequences: false) {
+            // What is indented is to be typed.
+            guard !paragraph.hasPrefix("  ") else {
+                lines.append(margin + paragraph)
+                continue
+            }
             var line = ""
             for word in paragraph.split(separator: " ") {
                 if !line.isEmpty, DisplayWidth.of(line) + 1 + DisplayWidth.of(word) > room {

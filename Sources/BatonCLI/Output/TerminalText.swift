@@ -15,6 +15,11 @@ enum TerminalText {
         return result
     }
 
+    /// As ``safe(_:)``, but line breaks stay.
+    static func lines(_ text: String) -> String {
+        text.split(separator: "\n", omittingEmptySubsequences: false).map { safe(String($0)) }.joined(separator: "\n")
+    }
+
     /// In quotes for an error message; what is long is cut.
     static func quoted(_ text: String) -> String {
         let limit = 80

@@ -65,6 +65,40 @@ extension EventPatch {
     }
 }
 
+extension StateChange {
+    /// Reads the body of a request to change keys: an array of objects with a `key` and one of `set`, `merge` and `remove`.
+    /// - Throws: ``StoreError/Code/invalidJSON``, ``StoreError/Code/unknownField``, ``StoreError/Code/invalidField``,
+    ///   ``StoreError/Code/tooLarge``.
+    public static func list(parsing bytes: [UInt8]) throws(StoreError) -> [StateChange] {
+        guard let elements = try JSON(bytes).elements else { throw StoreError(.invalidField, "the body has to be an array of changes") }
+        guard elements.count <= StateDelta.maximumChanges else {
+            throw StoreError(.tooLarge, "the body has \(elements.count) changes; one request makes at most \(StateDelta.maximumChanges)")
+        }
+        var changes: [StateChange] = []
+        for (index, element) in elements.enumerated() {
+            let place = "changes[\(index)]"
+            var key: String?
+            var operations: [Operation] = []
+            try ObjectReader.document(element.bytes, at: place) { (field) throws(StoreError) in
+                switch field.name {
+                case "key": key = try field.string()
+                case "set": operations.append(.set(field.raw))
+                case "merge": operations.append(.merge(field.raw))
+                case "remove":
+                    guard try field.bool() == true else { throw field.wrongType("true") }
+                    operations.append(.remove)
+                default: throw field.unknown(allowed: "key, set, merge, remove")
+                }
+            }
+            guard let key, operations.count == 1 else {
+                throw StoreError(.invalidField, "\(place) has to have a key and exactly one of set, merge and remove")
+            }
+            changes.append(StateChange(key, operations[0]))
+        }
+        return changes
+    }
+}
+
 extension SessionQuery.Position {
     /// The cursor that clients pass back. It says what the list is ordered by, so that it cannot be used on another list.
     package func cursor(for order: SessionQuery.Order) -> String {

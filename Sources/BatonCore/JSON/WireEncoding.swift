@@ -114,25 +114,28 @@ extension JSONWriter {
         object { writer in
             writer.name("events")
             writer.array { writer in
-                for entry in receipt.entries {
-                    writer.object { writer in
-                        writer.name("id")
-                        writer.string(entry.id)
-                        writer.name("seq")
-                        writer.int(entry.seq)
-                        writer.name("offset")
-                        writer.string(entry.offset.description)
-                        writer.name("time")
-                        writer.time(entry.time)
-                        writer.name("duplicate")
-                        writer.bool(entry.isDuplicate)
-                    }
-                }
+                for entry in receipt.entries { writer.receipt(entry) }
             }
             writer.name("version")
             writer.int(receipt.version)
             writer.name("tail")
             writer.string(receipt.tail.description)
+        }
+    }
+
+    /// Where one event was stored.
+    package mutating func receipt(_ entry: AppendReceipt.Entry) {
+        object { writer in
+            writer.name("id")
+            writer.string(entry.id)
+            writer.name("seq")
+            writer.int(entry.seq)
+            writer.name("offset")
+            writer.string(entry.offset.description)
+            writer.name("time")
+            writer.time(entry.time)
+            writer.name("duplicate")
+            writer.bool(entry.isDuplicate)
         }
     }
 

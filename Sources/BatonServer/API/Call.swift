@@ -102,6 +102,9 @@ struct Call: Sendable {
         return number
     }
 
+    /// Whether a deletion shall answer with what it deleted (RFC 7240 §4.2).
+    var prefersRepresentation: Bool { request.headers.contains("Prefer", token: "return=representation") }
+
     var idempotencyKey: String? { request.headers["Idempotency-Key"] }
 
     /// Whether the client asks for a stream of events.

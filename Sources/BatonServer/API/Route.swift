@@ -28,6 +28,8 @@ struct Route: Sendable {
             Parameter(name: name, place: "query", type: type, help: help)
         }
 
+        static let preference = header("Prefer", "return=representation: answer 200 with what was deleted, 204 when it was not there.")
+
         static func header(_ name: String, _ help: String) -> Parameter {
             Parameter(name: name, place: "header", type: "string", help: help)
         }

@@ -54,9 +54,13 @@ extension Route {
         ) { api, call in
             .event(try await api.store.replace(call.variables[3], in: call.session(), with: EventPatch(parsing: call.json())))
         },
-        .write(.delete, session + "/events/{event}", "deleteEvent", "Remove an event; its seq stays used.", responses: [(204, nil)]) { api, call in
-            try await api.store.remove(call.variables[3], in: call.session())
-            return .noContent
+        .write(
+            .delete, session + "/events/{event}", "deleteEvent", "Remove an event; its seq stays used.", parameters: [.preference],
+            responses: [(204, nil), (200, "Event")]
+        ) { api, call in
+            let removed = try await api.store.remove(call.variables[3], in: call.session())
+            guard let removed, call.prefersRepresentation else { return .noContent }
+            return .event(removed)
         },
         .write(.delete, session + "/events", "clearEvents", "Forget all events; the seq goes on.", responses: [(204, nil)]) { api, call in
             try await api.store.clear(call.session())

@@ -58,6 +58,9 @@ extension Route {
                 .query("since", "string", "Only events not before this time."),
                 .query("until", "string", "Only events before this time."),
                 .query("roles", "string", "Only events with one of these roles, separated by commas."),
+                .query("authors", "string", "Only events by one of these authors, separated by commas."),
+                .query("types", "string", "Only events of one of these types, separated by commas."),
+                .query("branch", "string", "Only events of this branch."),
             ],
             responses: [(200, "Session")]
         ) { api, call in
@@ -72,9 +75,18 @@ extension Route {
             let patch = try SessionPatch(parsing: call.json())
             return .session(200, try await api.store.update(call.session(), with: patch, expectedVersion: call.expectedNumber()))
         },
-        .write(.delete, session, "deleteSession", "Delete the session and everything of it; absent is fine.", responses: [(204, nil)]) { api, call in
-            try await api.store.delete(call.session())
-            return .noContent
+        .write(
+            .delete, session, "deleteSession", "Delete the session and everything of it; absent is fine.", parameters: [.preference],
+            responses: [(204, nil), (200, "Deletion")]
+        ) { api, call in
+            let wasThere = try await api.store.delete(call.session())
+            guard wasThere, call.prefersRepresentation else { return .noContent }
+            return .json { writer in
+                writer.object { writer in
+                    writer.name("deleted")
+                    writer.bool(true)
+                }
+            }
         },
         .write(.post, session + "/touch", "touchSession", "Restart the session's lifetime.", responses: [(200, "Session")]) { api, call in
             .session(200, try await api.store.touch(call.session()))

@@ -30,6 +30,26 @@ extension Route {
                 let state = try await api.store.change(call.session(), delta)
                 return .json { $0.state(state) }
             },
+            .write(
+                .post, session + "/state", "changeSessionState",
+                "Change keys in one step: set, merge or remove each; app: and user: keys go to their scope.",
+                parameters: [.query("scope", "string", "session: all keys are the session's own.")], request: "StateChanges",
+                responses: [(200, "State")]
+            ) { api, call in
+                let changes = try StateChange.list(parsing: call.json())
+                switch try call.text("scope") {
+                case nil:
+                    var delta = StateDelta()
+                    for change in changes { try delta.add(change.key, change.operation) }
+                    try call.grant.checkWrite(of: delta)
+                    let state = try await api.store.change(call.session(), delta)
+                    return .json { $0.state(state) }
+                case "session":
+                    let state = try await api.store.change(.session(call.session()), changes)
+                    return .json { $0.state(state) }
+                default: throw StoreError(.invalidParameter, "scope has to be: session")
+                }
+            },
         ] + keys(of: session + "/state", "Session") { call in try .session(call.session()) }
         + scope(user, "User") { call in try .user(call.user()) }
         + keys(of: user, "User") { call in try .user(call.user()) }
@@ -49,6 +69,15 @@ extension Route {
             ) { api, call in
                 let delta = try StateDelta(mergePatch: JSON(call.json()), in: "state")
                 let state = try await api.store.change(scope(call), delta.changes(in: scope(call), call.grant))
+                return .json { $0.state(state) }
+            },
+            .write(
+                .post, path, "change\(name)State", "Change keys of the \(name.lowercased()) in one step: set, merge or remove each.",
+                request: "StateChanges", responses: [(200, "State")]
+            ) { api, call in
+                let scope = try scope(call)
+                if case .app = scope { try call.grant.checkWriteOfAppState() }
+                let state = try await api.store.change(scope, StateChange.list(parsing: call.json()))
                 return .json { $0.state(state) }
             },
         ]

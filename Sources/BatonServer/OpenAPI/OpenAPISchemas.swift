@@ -4,6 +4,11 @@ enum OpenAPISchemas {
         {
         "Value":{"description":"Any JSON value; kept byte for byte."},
         "State":{"type":"object","description":"State keys and their values; app: and user: prefixes name the scope.","additionalProperties":true},
+        "StateChanges":{"type":"array","maxItems":1024,"description":"Changes in their order.","items":{"type":"object","additionalProperties":false,
+          "properties":{"key":{"type":"string","minLength":1},"set":{"$ref":"#/components/schemas/Value"},
+          "merge":{"description":"A merge patch (RFC 7396) of the value."},"remove":{"const":true}},"required":["key"],
+          "oneOf":[{"required":["set"]},{"required":["merge"]},{"required":["remove"]}]}},
+        "Deletion":{"type":"object","properties":{"deleted":{"const":true}},"required":["deleted"]},
         "Health":{"type":"object","properties":{"status":{"type":"string"}},"required":["status"]},
         "Offset":{"type":"string","pattern":"^[0-9]{16}_[0-9]{16}$","description":"Server milliseconds and seq; sorts as text."},
         "Status":{"type":"string","enum":["active","paused","completed"]},

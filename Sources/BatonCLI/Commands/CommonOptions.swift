@@ -1,0 +1,61 @@
+internal import BatonCore
+
+/// What every command takes.
+enum CommonOptions {
+    static let store = Option<String>(
+        "store", "URL", default: "sqlite:baton.db", help: "Where sessions are kept: sqlite:PATH, sqlite::memory: or http(s)://DAEMON",
+        traits: OptionTraits(short: "s"))
+    static let tokenFile = Option<String?>(
+        "token-file", "FILE", help: "Read the token for a daemon from this file; BATON_TOKEN holds the token itself",
+        traits: OptionTraits(completesFiles: true))
+    static let authorities = Option<String?>(
+        "ca-file", "FILE", help: "Trust these authorities (PEM) for an https daemon, instead of the system's",
+        traits: OptionTraits(completesFiles: true))
+    static let json = Option<Bool>.flag("json", help: "Write one JSON object a line, on a terminal too", traits: OptionTraits(settable: .variable))
+    /// Holds a secret, so it is a variable only: a flag could be read in the list of processes.
+    static let tokenVariable = "BATON_TOKEN"
+
+    static let declarations = [
+        store.declaration, tokenFile.declaration, authorities.declaration, json.declaration, CommandLineParser.configuration.declaration,
+    ]
+}
+
+/// Whose session is meant when its name is not given in full.
+enum OwnerOptions {
+    static let app = Option<String?>("app", "APP", help: "The app, for names without one")
+    static let user = Option<String?>("user", "USER", help: "The user, for names without one")
+
+    static let declarations = [app.declaration, user.declaration]
+}
+
+/// How a store on this machine keeps what it is given. A daemon has its own.
+enum KeepingOptions {
+    static let durability = Option<Durability>(
+        "durability", "LEVEL", default: .full, help: "What an acknowledged write survives: full, power loss; normal, the end of the process")
+    static let maximumEvents = Option<Int?>(
+        "max-events", "N", in: 1...1_000_000_000, help: "The most events a session keeps; older ones are trimmed")
+    static let sessionTTL = Option<Duration?>(
+        "session-ttl", "TIME", help: "How long a session lives after a write, unless it says otherwise; for ever without")
+    static let userStateTTL = Option<Duration?>("user-state-ttl", "TIME", help: "How long a user's state lives after a write; for ever without")
+    static let appStateTTL = Option<Duration?>("app-state-ttl", "TIME", help: "How long an app's state lives after a write; for ever without")
+    static let slidingReads = Option<Bool>.flag("sliding-reads", help: "Reading a session restarts its lifetime too")
+
+    static let declarations = [
+        durability.declaration, maximumEvents.declaration, sessionTTL.declaration, userStateTTL.declaration, appStateTTL.declaration,
+        slidingReads.declaration,
+    ]
+
+    enum Durability: String, CaseIterable, ArgumentValue { case full, normal }
+}
+
+extension Duration {
+    /// Whole seconds, at least 1: what lifetimes are counted in.
+    /// - Throws: when it is not a whole number of seconds in the range of lifetimes.
+    func lifetime(_ option: String) throws(UsageError) -> Int {
+        let (seconds, attoseconds) = components
+        guard attoseconds == 0, (1...Int64(SessionDraft.maximumTTL)).contains(seconds) else {
+            throw UsageError(message: "\(option): a lifetime is a whole number of seconds, from 1s to \(SessionDraft.maximumTTL / 86_400)d")
+        }
+        return Int(seconds)
+    }
+}
