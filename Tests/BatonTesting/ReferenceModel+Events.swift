@@ -1,0 +1,125 @@
+internal import BatonCore
+
+extension ReferenceModel.Contents {
+    mutating func append(_ batch: EventBatch, to key: SessionKey) throws(StoreError) -> AppendReceipt {
+        let living = indexOfLiving(key)
+        guard living != nil || batch.createsSession else { throw StoreError.noSession }
+
+        if let living, let name = batch.idempotencyKey,
+            let answer = sessions[living].answers.first(where: { $0.key.utf8.elementsEqual(name.utf8) })
+        {
+            guard answer.fingerprint == batch.fingerprint else {
+                throw StoreError(.idempotencyMismatch, "the idempotency key was used before with other events")
+            }
+            return answer.receipt
+        }
+
+        let known = try batch.events.map { (draft) throws(StoreError) -> Offset? in
+            guard let living else { return nil }
+            return try sessions[living].place(of: draft.id)
+        }
+        if let living, known.allSatisfy({ $0 != nil }) {
+            let entries = zip(batch.events, known).map { AppendReceipt.Entry(id: $0.id!, offset: $1!, isDuplicate: true) }
+            let record = sessions[living].record
+            return AppendReceipt(entries: entries, version: record.version, tail: record.tail)
+        }
+
+        let seq = living.map { sessions[$0].record.lastSeq } ?? 0
+        if let expected = batch.expectedSeq, expected != seq {
+            throw StoreError(.preconditionFailed, "the session is at another seq", detail: .current(seq))
+        }
+
+        let index = living ?? insert(SessionDraft(), at: key)
+        let now = now(for: sessions[index].record)
+        var entries: [AppendReceipt.Entry] = []
+        for (draft, place) in zip(batch.events, known) {
+            if let id = draft.id, let first = entries.first(where: { $0.id.utf8.elementsEqual(id.utf8) }) {
+                entries.append(AppendReceipt.Entry(id: id, offset: first.offset, isDuplicate: true))
+            } else if let id = draft.id, let place {
+                entries.append(AppendReceipt.Entry(id: id, offset: place, isDuplicate: true))
+            } else {
+                entries.append(try store(draft, inSessionAt: index, at: now))
+            }
+        }
+        sessions[index].trim(to: policy.maximumEvents)
+        recordChange(ofSessionAt: index)
+
+        let record = sessions[index].record
+        if let name = batch.idempotencyKey {
+            let repeated = entries.map { AppendReceipt.Entry(id: $0.id, offset: $0.offset, isDuplicate: true) }
+            let receipt = AppendReceipt(entries: repeated, version: record.version, tail: record.tail)
+            sessions[index].answers.append(.init(key: name, fingerprint: batch.fingerprint, receipt: receipt))
+            sessions[index].answers = sessions[index].answers.suffix(EventBatch.rememberedKeys)
+        }
+        return AppendReceipt(entries: entries, version: record.version, tail: record.tail)
+    }
+
+    private mutating func store(_ draft: EventDraft, inSessionAt index: Int, at now: Timestamp) throws(StoreError) -> AppendReceipt.Entry {
+        let seq = sessions[index].record.lastSeq + 1
+        let id = draft.id ?? sessions[index].record.madeID(forSeq: seq)
+        let event = Event(id: id, seq: seq, time: now, body: draft.body)
+        sessions[index].events.append(event)
+        sessions[index].milliseconds.append(now.milliseconds)
+        sessions[index].record.tail = event.offset
+        sessions[index].record.eventCount += 1
+        try apply(draft.delta, toSessionAt: index)
+        return AppendReceipt.Entry(id: id, offset: event.offset, isDuplicate: false)
+    }
+}
+
+extension ReferenceModel.StoredSession {
+    // MARK: - Places
+
+    func indexOfEvent(_ id: String) throws(StoreError) -> Int {
+        guard let index = events.firstIndex(where: { $0.id.utf8.elementsEqual(id.utf8) }) else { throw StoreError.noEvent }
+        return index
+    }
+
+    /// Where the event with an author's id was stored; `nil` when it was not.
+    func place(of id: String?) throws(StoreError) -> Offset? {
+        guard let id else { return nil }
+        guard let seq = SessionRecord.seq(inMadeID: id, generation: record.generation) else {
+            return events.first { $0.id.utf8.elementsEqual(id.utf8) }?.offset
+        }
+        guard seq <= record.lastSeq else { throw StoreError(.invalidField, "an event has an id that the store has yet to make") }
+        // Of what was trimmed or forgotten only the last time has to be known.
+        return seq <= record.floor.seq ? Offset(milliseconds: record.floor.milliseconds, seq: seq) : offset(ofSeq: seq)
+    }
+
+    /// The offset of an event, whether it is still there or not.
+    func offset(ofSeq seq: Int) -> Offset {
+        seq == 0 ? .start : Offset(milliseconds: milliseconds[seq - 1], seq: seq)
+    }
+
+    // MARK: - Trimming
+
+    mutating func trim(to maximum: Int?) {
+        guard let maximum, events.count > maximum else { return }
+        record.floor = events[events.count - maximum - 1].offset
+        events = events.suffix(maximum)
+        record.eventCount = maximum
+    }
+
+    // MARK: - Pages
+
+    func page(_ query: EventQuery) throws(StoreError) -> EventPage {
+        let after = query.after?.seq ?? 0
+        let before = query.before?.seq ?? Int.max
+        if query.order == .asc, let cursor = query.after {
+            let isKnown = (1...max(1, record.lastSeq)).contains(after) && after <= record.lastSeq
+            if let refusal = record.refusal(of: cursor, millisecondsAtSeq: isKnown ? milliseconds[after - 1] : nil) { throw refusal }
+        }
+        let matching = events.filter { $0.seq > after && $0.seq < before && query.filter.matches($0) }
+        let ordered = query.order == .asc ? matching : matching.reversed()
+        let page = Array(ordered.prefix(query.limit))
+        let isComplete = page.count == ordered.count
+        let next: Offset? =
+            switch (query.order, isComplete) {
+            case (_, false): page.last?.offset
+            case (.desc, true): nil
+            // Everything up to `before` has been looked at.
+            case (.asc, true): offset(ofSeq: max(record.floor.seq, after, min(record.lastSeq, before - 1)))
+            }
+        return EventPage(events: page, next: next, tail: record.tail, upToDate: isComplete, generation: record.generation)
+    }
+}

@@ -1,0 +1,230 @@
+public import BatonCore
+internal import Synchronization
+
+/// A storage that is obviously right: arrays and dictionaries behind one lock, every rule written out once.
+///
+/// The real storages are checked against it. It is slow on purpose where that is simpler, and expired sessions stay where
+/// they are, unseen, until something takes their place.
+public final class ReferenceModel: Storage {
+    private let policy: StorePolicy
+    private let clock: @Sendable () -> Timestamp
+    private let contents = Mutex(Contents())
+    private let observers = Mutex(Observers())
+
+    /// An empty model.
+    public init(policy: StorePolicy = StorePolicy(), clock: @escaping @Sendable () -> Timestamp) {
+        self.policy = policy
+        self.clock = clock
+    }
+
+    // MARK: - Sessions
+
+    public func create(_ draft: SessionDraft, at key: SessionKey) async throws(StoreError) -> (session: SessionSnapshot, created: Bool) {
+        try write { (model) throws(StoreError) in
+            if let index = model.indexOfLiving(key) { return (model.snapshot(model.sessions[index]), false) }
+            let index = model.insert(draft, at: key)
+            try model.apply(draft.state, toSessionAt: index)
+            model.hint(.session(key))
+            return (model.snapshot(model.sessions[index]), true)
+        }
+    }
+
+    public func session(_ key: SessionKey, _ query: SnapshotQuery) async throws(StoreError) -> SessionSnapshot {
+        try write { (model) throws(StoreError) in
+            let index = try model.indexForReading(key)
+            return model.snapshot(model.sessions[index], last: query.events, query.filter)
+        }
+    }
+
+    public func update(_ key: SessionKey, with patch: SessionPatch, expectedVersion: Int?) async throws(StoreError) -> SessionSnapshot {
+        try write { (model) throws(StoreError) in
+            let index = try model.index(of: key)
+            let record = model.sessions[index].record
+            if let expectedVersion, expectedVersion != record.version {
+                throw StoreError(.preconditionFailed, "the session has another version", detail: .current(record.version))
+            }
+            model.sessions[index].record = try patch.applied(to: record)
+            model.recordChange(ofSessionAt: index)
+            return model.snapshot(model.sessions[index])
+        }
+    }
+
+    public func touch(_ key: SessionKey) async throws(StoreError) -> SessionSnapshot {
+        try write { (model) throws(StoreError) in
+            let index = try model.index(of: key)
+            model.restartLife(ofSessionAt: index)
+            model.hint(.session(key))
+            return model.snapshot(model.sessions[index])
+        }
+    }
+
+    public func delete(_ key: SessionKey) async throws(StoreError) -> Bool {
+        try write { (model) throws(StoreError) in
+            guard let index = model.indexOfLiving(key) else { return false }
+            model.sessions.remove(at: index)
+            model.hint(.session(key))
+            return true
+        }
+    }
+
+    public func sessions(_ query: SessionQuery) async throws(StoreError) -> SessionPage {
+        try write { (model) throws(StoreError) in model.list(query) }
+    }
+
+    // MARK: - Events
+
+    public func append(_ batch: EventBatch, to key: SessionKey) async throws(StoreError) -> AppendReceipt {
+        try write { (model) throws(StoreError) in try model.append(batch, to: key) }
+    }
+
+    public func events(in key: SessionKey, _ query: EventQuery) async throws(StoreError) -> EventPage {
+        try write { (model) throws(StoreError) in
+            let index = try model.indexForReading(key)
+            return try model.sessions[index].page(query)
+        }
+    }
+
+    public func event(_ id: String, in key: SessionKey) async throws(StoreError) -> Event {
+        try write { (model) throws(StoreError) in
+            let session = model.sessions[try model.indexForReading(key)]
+            return session.events[try session.indexOfEvent(id)]
+        }
+    }
+
+    public func window(
+        around id: String, in key: SessionKey, before: Int, after: Int, roles: [String]
+    ) async throws(StoreError) -> EventWindow {
+        try write { (model) throws(StoreError) in
+            let session = model.sessions[try model.indexForReading(key)]
+            let middle = try session.indexOfEvent(id)
+            var filter = EventFilter()
+            filter.roles = roles
+            let earlier = session.events[..<middle].filter(filter.matches).suffix(before)
+            let later = session.events[(middle + 1)...].filter(filter.matches).prefix(after)
+            return EventWindow(events: earlier + [session.events[middle]] + later, anchor: id)
+        }
+    }
+
+    public func replace(_ id: String, in key: SessionKey, with patch: EventPatch) async throws(StoreError) -> Event {
+        try write { (model) throws(StoreError) in
+            let index = try model.index(of: key)
+            let place = try model.sessions[index].indexOfEvent(id)
+            let old = model.sessions[index].events[place]
+            let event = Event(
+                id: old.id, seq: old.seq, time: old.time, editedAt: model.now(for: model.sessions[index].record),
+                body: patch.applied(to: old.body))
+            model.sessions[index].events[place] = event
+            model.recordChange(ofSessionAt: index)
+            return event
+        }
+    }
+
+    public func remove(_ id: String?, in key: SessionKey) async throws(StoreError) -> Event? {
+        try write { (model) throws(StoreError) in
+            let index = try model.index(of: key)
+            let session = model.sessions[index]
+            if id == nil, session.events.isEmpty { return nil }
+            let place = if let id { try session.indexOfEvent(id) } else { session.events.count - 1 }
+            let event = model.sessions[index].events.remove(at: place)
+            model.sessions[index].record.eventCount -= 1
+            model.recordChange(ofSessionAt: index)
+            return event
+        }
+    }
+
+    public func clear(_ key: SessionKey) async throws(StoreError) {
+        try write { (model) throws(StoreError) in
+            let index = try model.index(of: key)
+            model.sessions[index].events = []
+            model.sessions[index].record.eventCount = 0
+            model.sessions[index].record.floor = model.sessions[index].record.tail
+            model.recordChange(ofSessionAt: index)
+        }
+    }
+
+    // MARK: - State
+
+    public func state(_ scope: StateScope) async throws(StoreError) -> [String: JSON] {
+        try write { (model) throws(StoreError) in
+            if case .session(let key) = scope { return model.sessions[try model.indexForReading(key)].state }
+            return model.shared[SharedScope(scope)]?.living(at: model.clock) ?? [:]
+        }
+    }
+
+    public func change(_ scope: StateScope, _ changes: [StateChange]) async throws(StoreError) -> [String: JSON] {
+        try write { (model) throws(StoreError) in
+            guard case .session(let key) = scope else {
+                try model.apply(changes, to: SharedScope(scope))
+                model.hint(.everything)
+                return model.shared[SharedScope(scope)]?.values ?? [:]
+            }
+            let index = try model.index(of: key)
+            try model.apply(changes, toSessionAt: index)
+            model.recordChange(ofSessionAt: index)
+            return model.sessions[index].state
+        }
+    }
+
+    public func change(_ key: SessionKey, _ delta: StateDelta) async throws(StoreError) -> SessionState {
+        try write { (model) throws(StoreError) in
+            let index = try model.index(of: key)
+            try model.apply(delta, toSessionAt: index)
+            model.recordChange(ofSessionAt: index)
+            return model.snapshot(model.sessions[index]).state
+        }
+    }
+
+    // MARK: - Operations
+
+    public func observe(_ observer: @escaping @Sendable (StorageHint) -> Void) -> StorageObservation {
+        let number = observers.withLock { observers in
+            observers.last += 1
+            observers.calls[observers.last] = observer
+            return observers.last
+        }
+        return StorageObservation { self.observers.withLock { $0.calls[number] = nil } }
+    }
+
+    public func checkHealth() async throws(StoreError) {
+        try write { (_) throws(StoreError) in }
+    }
+
+    public var gauges: [StorageGauge] { [] }
+
+    public func close() async {
+        contents.withLock { $0.isClosed = true }
+    }
+
+    /// The moments at which something expires or has expired: a clock that goes back over one of them would bring it back.
+    var expiries: [Timestamp] {
+        contents.withLock { contents in contents.sessions.compactMap(\.record.expiresAt) + contents.shared.values.compactMap(\.expiresAt) }
+    }
+
+    /// Does one operation: all of it, or nothing when it throws.
+    private func write<Value: Sendable>(_ operation: (inout Contents) throws(StoreError) -> Value) throws(StoreError) -> Value {
+        let now = clock()
+        let outcome = contents.withLock { contents -> Result<(Value, [StorageHint]), StoreError> in
+            guard !contents.isClosed else { return .failure(.storeClosed) }
+            var copy = contents
+            copy.policy = policy
+            copy.clock = now
+            copy.hints = []
+            do throws(StoreError) {
+                let value = try operation(&copy)
+                contents = copy
+                return .success((value, copy.hints))
+            } catch { return .failure(error) }
+        }
+        let (value, hints) = try outcome.get()
+        let calls = observers.withLock { Array($0.calls.values) }
+        for call in calls {
+            for hint in hints { call(hint) }
+        }
+        return value
+    }
+
+    private struct Observers {
+        var calls: [Int: @Sendable (StorageHint) -> Void] = [:]
+        var last = 0
+    }
+}
