@@ -41,7 +41,8 @@ public struct EventDraft: Hashable, Sendable {
             writer.object { writer in
                 for (key, value) in event.stateDelta.sorted(by: { $0.key < $1.key }) { writer.member(key, value) }
             }
-            fields.stateDelta = JSON(checked: writer.bytes)
+            // Read once more: values as deep as they may be are one level too deep inside an object.
+            fields.stateDelta = try JSON(writer.bytes)
         }
         try self.init(fields, at: "event")
     }

@@ -29,9 +29,10 @@ public struct EventFilter: Hashable, Sendable {
         func isAny(of wanted: [String], _ name: String) -> Bool {
             guard !wanted.isEmpty else { return true }
             guard let value = text(name) else { return false }
-            return wanted.contains(value)
+            return wanted.contains { Name.isSame($0, value) }
         }
-        return isAny(of: roles, "role") && isAny(of: authors, "author") && isAny(of: types, "type") && (branch == nil || text("branch") == branch)
+        return isAny(of: roles, "role") && isAny(of: authors, "author") && isAny(of: types, "type")
+            && isAny(of: branch.map { [$0] } ?? [], "branch")
     }
 }
 

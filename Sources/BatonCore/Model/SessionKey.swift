@@ -26,6 +26,18 @@ public struct SessionKey: Hashable, Sendable {
         self.user = owner.user
         self.id = id
     }
+
+    /// Whether all names have the same bytes. Texts that only look the same name different sessions.
+    public static func == (a: SessionKey, b: SessionKey) -> Bool {
+        Name.isSame(a.id, b.id) && Name.isSame(a.user, b.user) && Name.isSame(a.app, b.app)
+    }
+
+    /// Mixes in the bytes of all names.
+    public func hash(into hasher: inout Hasher) {
+        Name.hash(app, into: &hasher)
+        Name.hash(user, into: &hasher)
+        Name.hash(id, into: &hasher)
+    }
 }
 
 /// Names one user of one application.
@@ -46,6 +58,15 @@ public struct UserKey: Hashable, Sendable {
         self.app = app
         self.user = user
     }
+
+    /// Whether both names have the same bytes.
+    public static func == (a: UserKey, b: UserKey) -> Bool { Name.isSame(a.user, b.user) && Name.isSame(a.app, b.app) }
+
+    /// Mixes in the bytes of both names.
+    public func hash(into hasher: inout Hasher) {
+        Name.hash(app, into: &hasher)
+        Name.hash(user, into: &hasher)
+    }
 }
 
 /// What a name may be: any UTF-8 text of 1 to 256 bytes.
@@ -61,5 +82,18 @@ package enum Name {
             throw StoreError(.invalidName, "\(what) has \(count) bytes; a name has 1 to \(maximumBytes) bytes")
         }
         return text
+    }
+
+    /// Whether two texts have the same bytes. `==` does not ask that: it takes canonically equivalent texts (Unicode §3.7) for
+    /// equal, and storages, which compare bytes, do not.
+    package static func isSame(_ a: String, _ b: String) -> Bool {
+        a.utf8.count == b.utf8.count && a.utf8.elementsEqual(b.utf8)
+    }
+
+    /// Mixes in the bytes of a text and where they end.
+    package static func hash(_ text: String, into hasher: inout Hasher) {
+        var text = text
+        text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+        hasher.combine(0xFF as UInt8)
     }
 }
