@@ -14,9 +14,10 @@ extension ReferenceModel.Contents {
             return answer.receipt
         }
 
+        let places = living.map { sessions[$0].placesByID } ?? [:]
         let known = try batch.events.map { (draft) throws(StoreError) -> Offset? in
-            guard let living else { return nil }
-            return try sessions[living].place(of: draft.id)
+            guard let living, let id = draft.id else { return nil }
+            return try sessions[living].placeOfMadeID(id) ?? places[Array(id.utf8)]
         }
         if let living, known.allSatisfy({ $0 != nil }) {
             let entries = zip(batch.events, known).map { AppendReceipt.Entry(id: $0.id!, offset: $1!, isDuplicate: true) }
@@ -32,13 +33,16 @@ extension ReferenceModel.Contents {
         let index = living ?? insert(SessionDraft(), at: key)
         let now = now(for: sessions[index].record)
         var entries: [AppendReceipt.Entry] = []
+        var earlier: [[UInt8]: Offset] = [:]
         for (draft, place) in zip(batch.events, known) {
-            if let id = draft.id, let first = entries.first(where: { $0.id.utf8.elementsEqual(id.utf8) }) {
-                entries.append(AppendReceipt.Entry(id: id, offset: first.offset, isDuplicate: true))
+            if let id = draft.id, let first = earlier[Array(id.utf8)] {
+                entries.append(AppendReceipt.Entry(id: id, offset: first, isDuplicate: true))
             } else if let id = draft.id, let place {
                 entries.append(AppendReceipt.Entry(id: id, offset: place, isDuplicate: true))
             } else {
-                entries.append(try store(draft, inSessionAt: index, at: now))
+                let entry = try store(draft, inSessionAt: index, at: now)
+                earlier[Array(entry.id.utf8)] = entry.offset
+                entries.append(entry)
             }
         }
         sessions[index].trim(to: policy.maximumEvents)
@@ -75,12 +79,14 @@ extension ReferenceModel.StoredSession {
         return index
     }
 
-    /// Where the event with an author's id was stored; `nil` when it was not.
-    func place(of id: String?) throws(StoreError) -> Offset? {
-        guard let id else { return nil }
-        guard let seq = SessionRecord.seq(inMadeID: id, generation: record.generation) else {
-            return events.first { $0.id.utf8.elementsEqual(id.utf8) }?.offset
-        }
+    /// Where the events are that are left, by the bytes of their ids.
+    var placesByID: [[UInt8]: Offset] {
+        Dictionary(uniqueKeysWithValues: events.map { (Array($0.id.utf8), $0.offset) })
+    }
+
+    /// Where the event stands or stood that was given this id by the store; `nil` when the id is of another make.
+    func placeOfMadeID(_ id: String) throws(StoreError) -> Offset? {
+        guard let seq = SessionRecord.seq(inMadeID: id, generation: record.generation) else { return nil }
         guard seq <= record.lastSeq else { throw StoreError(.invalidField, "an event has an id that the store has yet to make") }
         // Of what was trimmed or forgotten only the last time has to be known.
         return seq <= record.floor.seq ? Offset(milliseconds: record.floor.milliseconds, seq: seq) : offset(ofSeq: seq)

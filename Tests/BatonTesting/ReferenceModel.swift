@@ -1,25 +1,25 @@
-public import BatonCore
+package import BatonCore
 internal import Synchronization
 
 /// A storage that is obviously right: arrays and dictionaries behind one lock, every rule written out once.
 ///
 /// The real storages are checked against it. It is slow on purpose where that is simpler, and expired sessions stay where
 /// they are, unseen, until something takes their place.
-public final class ReferenceModel: Storage {
+package final class ReferenceModel: Storage {
     private let policy: StorePolicy
     private let clock: @Sendable () -> Timestamp
     private let contents = Mutex(Contents())
     private let observers = Mutex(Observers())
 
     /// An empty model.
-    public init(policy: StorePolicy = StorePolicy(), clock: @escaping @Sendable () -> Timestamp) {
+    package init(policy: StorePolicy = StorePolicy(), clock: @escaping @Sendable () -> Timestamp) {
         self.policy = policy
         self.clock = clock
     }
 
     // MARK: - Sessions
 
-    public func create(_ draft: SessionDraft, at key: SessionKey) async throws(StoreError) -> (session: SessionSnapshot, created: Bool) {
+    package func create(_ draft: SessionDraft, at key: SessionKey) async throws(StoreError) -> (session: SessionSnapshot, created: Bool) {
         try write { (model) throws(StoreError) in
             if let index = model.indexOfLiving(key) { return (model.snapshot(model.sessions[index]), false) }
             let index = model.insert(draft, at: key)
@@ -29,14 +29,14 @@ public final class ReferenceModel: Storage {
         }
     }
 
-    public func session(_ key: SessionKey, _ query: SnapshotQuery) async throws(StoreError) -> SessionSnapshot {
+    package func session(_ key: SessionKey, _ query: SnapshotQuery) async throws(StoreError) -> SessionSnapshot {
         try write { (model) throws(StoreError) in
             let index = try model.indexForReading(key)
             return model.snapshot(model.sessions[index], last: query.events, query.filter)
         }
     }
 
-    public func update(_ key: SessionKey, with patch: SessionPatch, expectedVersion: Int?) async throws(StoreError) -> SessionSnapshot {
+    package func update(_ key: SessionKey, with patch: SessionPatch, expectedVersion: Int?) async throws(StoreError) -> SessionSnapshot {
         try write { (model) throws(StoreError) in
             let index = try model.index(of: key)
             let record = model.sessions[index].record
@@ -49,7 +49,7 @@ public final class ReferenceModel: Storage {
         }
     }
 
-    public func touch(_ key: SessionKey) async throws(StoreError) -> SessionSnapshot {
+    package func touch(_ key: SessionKey) async throws(StoreError) -> SessionSnapshot {
         try write { (model) throws(StoreError) in
             let index = try model.index(of: key)
             model.restartLife(ofSessionAt: index)
@@ -58,7 +58,7 @@ public final class ReferenceModel: Storage {
         }
     }
 
-    public func delete(_ key: SessionKey) async throws(StoreError) -> Bool {
+    package func delete(_ key: SessionKey) async throws(StoreError) -> Bool {
         try write { (model) throws(StoreError) in
             guard let index = model.indexOfLiving(key) else { return false }
             model.sessions.remove(at: index)
@@ -67,31 +67,31 @@ public final class ReferenceModel: Storage {
         }
     }
 
-    public func sessions(_ query: SessionQuery) async throws(StoreError) -> SessionPage {
+    package func sessions(_ query: SessionQuery) async throws(StoreError) -> SessionPage {
         try write { (model) throws(StoreError) in model.list(query) }
     }
 
     // MARK: - Events
 
-    public func append(_ batch: EventBatch, to key: SessionKey) async throws(StoreError) -> AppendReceipt {
+    package func append(_ batch: EventBatch, to key: SessionKey) async throws(StoreError) -> AppendReceipt {
         try write { (model) throws(StoreError) in try model.append(batch, to: key) }
     }
 
-    public func events(in key: SessionKey, _ query: EventQuery) async throws(StoreError) -> EventPage {
+    package func events(in key: SessionKey, _ query: EventQuery) async throws(StoreError) -> EventPage {
         try write { (model) throws(StoreError) in
             let index = try model.indexForReading(key)
             return try model.sessions[index].page(query)
         }
     }
 
-    public func event(_ id: String, in key: SessionKey) async throws(StoreError) -> Event {
+    package func event(_ id: String, in key: SessionKey) async throws(StoreError) -> Event {
         try write { (model) throws(StoreError) in
             let session = model.sessions[try model.indexForReading(key)]
             return session.events[try session.indexOfEvent(id)]
         }
     }
 
-    public func window(
+    package func window(
         around id: String, in key: SessionKey, before: Int, after: Int, roles: [String]
     ) async throws(StoreError) -> EventWindow {
         try write { (model) throws(StoreError) in
@@ -105,7 +105,7 @@ public final class ReferenceModel: Storage {
         }
     }
 
-    public func replace(_ id: String, in key: SessionKey, with patch: EventPatch) async throws(StoreError) -> Event {
+    package func replace(_ id: String, in key: SessionKey, with patch: EventPatch) async throws(StoreError) -> Event {
         try write { (model) throws(StoreError) in
             let index = try model.index(of: key)
             let place = try model.sessions[index].indexOfEvent(id)
@@ -119,7 +119,7 @@ public final class ReferenceModel: Storage {
         }
     }
 
-    public func remove(_ id: String?, in key: SessionKey) async throws(StoreError) -> Event? {
+    package func remove(_ id: String?, in key: SessionKey) async throws(StoreError) -> Event? {
         try write { (model) throws(StoreError) in
             let index = try model.index(of: key)
             let session = model.sessions[index]
@@ -132,7 +132,7 @@ public final class ReferenceModel: Storage {
         }
     }
 
-    public func clear(_ key: SessionKey) async throws(StoreError) {
+    package func clear(_ key: SessionKey) async throws(StoreError) {
         try write { (model) throws(StoreError) in
             let index = try model.index(of: key)
             model.sessions[index].events = []
@@ -144,14 +144,14 @@ public final class ReferenceModel: Storage {
 
     // MARK: - State
 
-    public func state(_ scope: StateScope) async throws(StoreError) -> [String: JSON] {
+    package func state(_ scope: StateScope) async throws(StoreError) -> [String: JSON] {
         try write { (model) throws(StoreError) in
             if case .session(let key) = scope { return model.sessions[try model.indexForReading(key)].state }
             return model.shared[SharedScope(scope)]?.living(at: model.clock) ?? [:]
         }
     }
 
-    public func change(_ scope: StateScope, _ changes: [StateChange]) async throws(StoreError) -> [String: JSON] {
+    package func change(_ scope: StateScope, _ changes: [StateChange]) async throws(StoreError) -> [String: JSON] {
         try write { (model) throws(StoreError) in
             guard case .session(let key) = scope else {
                 try model.apply(changes, to: SharedScope(scope))
@@ -165,7 +165,7 @@ public final class ReferenceModel: Storage {
         }
     }
 
-    public func change(_ key: SessionKey, _ delta: StateDelta) async throws(StoreError) -> SessionState {
+    package func change(_ key: SessionKey, _ delta: StateDelta) async throws(StoreError) -> SessionState {
         try write { (model) throws(StoreError) in
             let index = try model.index(of: key)
             try model.apply(delta, toSessionAt: index)
@@ -176,7 +176,7 @@ public final class ReferenceModel: Storage {
 
     // MARK: - Operations
 
-    public func observe(_ observer: @escaping @Sendable (StorageHint) -> Void) -> StorageObservation {
+    package func observe(_ observer: @escaping @Sendable (StorageHint) -> Void) -> StorageObservation {
         let number = observers.withLock { observers in
             observers.last += 1
             observers.calls[observers.last] = observer
@@ -185,13 +185,13 @@ public final class ReferenceModel: Storage {
         return StorageObservation { self.observers.withLock { $0.calls[number] = nil } }
     }
 
-    public func checkHealth() async throws(StoreError) {
+    package func checkHealth() async throws(StoreError) {
         try write { (_) throws(StoreError) in }
     }
 
-    public var gauges: [StorageGauge] { [] }
+    package var gauges: [StorageGauge] { [] }
 
-    public func close() async {
+    package func close() async {
         contents.withLock { $0.isClosed = true }
     }
 

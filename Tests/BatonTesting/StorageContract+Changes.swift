@@ -345,7 +345,8 @@ extension StorageContract {
             let key = try await subject.created()
             let depth = JSONScanner.maximumDepth
             let array = try JSON.of(String(repeating: "[", count: depth) + String(repeating: "]", count: depth))
-            let object = try JSON.of(String(repeating: #"{"a":"#, count: depth) + "1" + String(repeating: "}", count: depth))
+            // One less: in an event's delta it is the member of an object.
+            let object = try JSON.of(String(repeating: #"{"a":"#, count: depth - 1) + "1" + String(repeating: "}", count: depth - 1))
             try await subject.append(EventDraft(NewEvent(array)), EventDraft(NewEvent(object, stateDelta: ["deep": object])), to: key)
             #expect(try await subject.events(key).map(\.content) == [array, object])
             #expect(try await subject.storage.state(.session(key)) == ["deep": object])

@@ -259,7 +259,10 @@ extension StorageContract {
             let observation = subject.storage.observe { _ in hints.withLock { $0 += 1 } }
             let storage = subject.storage
             let writer = Task {
-                for number in 1...100 { _ = try await storage.append(EventBatch([.text("\(number)")]), to: key) }
+                for number in 1...100 {
+                    _ = try await storage.append(EventBatch([.text("\(number)")]), to: key)
+                    await Task.yield()
+                }
             }
             // Read after the cursor; if nothing is there, wait for a hint; again.
             var read: [Int] = []
@@ -319,6 +322,8 @@ extension StorageContract {
                         while true {
                             let receipt = try await storage.append(EventBatch([.text("x")]), to: key)
                             answered.withLock { $0.append(receipt.tail.seq) }
+                            // A storage that never suspends would keep all threads for the writers.
+                            await Task.yield()
                         }
                     } catch let error as StoreError {
                         #expect(error.code == .closed)

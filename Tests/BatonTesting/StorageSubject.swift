@@ -15,7 +15,9 @@ struct StorageSubject: Sendable {
 
     /// A session that was just created.
     @discardableResult
-    func created(_ id: String = "session", user: String = "user", app: String = "app", _ draft: SessionDraft = SessionDraft()) async throws -> SessionKey {
+    func created(_ id: String = "session", user: String = "user", app: String = "app", _ draft: SessionDraft = SessionDraft()) async throws
+        -> SessionKey
+    {
         let key = try key(id, user: user, app: app)
         let (_, created) = try await storage.create(draft, at: key)
         #expect(created, "the session was there before")
