@@ -9,7 +9,7 @@ PREFIX ?= /usr/local
 RELEASE := -c release --static-swift-stdlib
 SWIFT_SOURCES := Package.swift Sources Tests Benchmarks
 
-.PHONY: help run test unit-test lint format bench build install uninstall clean dependencies
+.PHONY: help run test unit-test examples lint format bench build install uninstall clean dependencies
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,10 @@ test: dependencies ## install what is missing, build, lint, run every test
 
 unit-test: .build/python/bin/python3
 	@scripts/test
+
+examples: dependencies ## run the examples
+	@swift build --product baton
+	@Examples/quickstart.sh "$$(swift build --show-bin-path)/baton"
 
 lint: ## check the formatting
 	@swift format lint --strict --parallel --recursive $(SWIFT_SOURCES)
