@@ -5,8 +5,11 @@ internal import Synchronization
 public final class ManualClock: Sendable {
     private let time: Mutex<Timestamp>
 
-    /// A clock that shows `start`; by default a moment in the year 2026.
-    public init(at start: Timestamp = Timestamp(milliseconds: 1_795_000_000_000)) { time = Mutex(start) }
+    /// Where it begins unless it is told otherwise: a moment in the year 2026.
+    public static let start = Timestamp(milliseconds: 1_795_000_000_000)
+
+    /// A clock that shows `start`.
+    public init(at start: Timestamp = ManualClock.start) { time = Mutex(start) }
 
     /// What it shows. Give `clock.now` to what wants a clock.
     public var now: @Sendable () -> Timestamp {

@@ -1,0 +1,192 @@
+internal import BatonCore
+
+/// One sequence of steps, done on a storage and on the model side by side.
+struct RandomRun {
+    struct Mismatch {
+        let step: Int
+        let text: String
+    }
+
+    /// The first step at which the two differ.
+    static func mismatch(of steps: [RandomStep], on fixture: any StorageFixture, _ policy: StorePolicy) async throws -> Mismatch? {
+        let clock = ManualClock()
+        let opened = try await fixture.open(policy, clock: clock.now)
+        let model = ReferenceModel(policy: policy, clock: clock.now)
+        var run = RandomRun(clock: clock, model: model, sides: [Side(storage: model), Side(storage: opened.storage)])
+        var mismatch: Mismatch?
+        for (index, step) in (steps + [.compareAll]).enumerated() {
+            guard let text = await run.perform(step) else { continue }
+            mismatch = Mismatch(step: min(index, steps.count - 1), text: text)
+            break
+        }
+        await opened.discard()
+        return mismatch
+    }
+
+    /// The model or the storage, and what its random names stand for.
+    private struct Side {
+        let storage: any Storage
+        /// The latest generation of each session.
+        var generations: [SessionKey: String] = [:]
+    }
+
+    private let clock: ManualClock
+    private let model: ReferenceModel
+    /// The model first, the storage second.
+    private var sides: [Side]
+    /// What the storage's generations are called in the model.
+    private var names: [String: String] = [:]
+    /// The offsets that were given out. Both sides give the same ones, so one list is enough.
+    private var offsets: [SessionKey: [Offset]] = [:]
+    /// Where the last page of sessions ended.
+    private var position: SessionQuery.Position?
+
+    private init(clock: ManualClock, model: ReferenceModel, sides: [Side]) {
+        self.clock = clock
+        self.model = model
+        self.sides = sides
+    }
+
+    /// Does one step on both sides; what differs, if anything does.
+    private mutating func perform(_ step: RandomStep) async -> String? {
+        if case .clock(let milliseconds) = step {
+            move(by: milliseconds)
+            return nil
+        }
+        if case .compareAll = step {
+            for key in RandomStep.keys {
+                for part in [
+                    RandomStep.session(key, SnapshotQuery(events: 1000)), .events(key, EventQuery(limit: 1000), after: nil, before: nil),
+                ] {
+                    if let text = await compare(part) { return text }
+                }
+            }
+            for scope in RandomStep.scopes {
+                if let text = await compare(.state(scope)) { return text }
+            }
+            for app in RandomStep.apps {
+                for order in SessionQuery.Order.allCases {
+                    if let text = await compare(.sessions(SessionQuery(of: .app(app), limit: 1000, order: order), following: false)) { return text }
+                }
+            }
+            return nil
+        }
+        return await compare(step)
+    }
+
+    /// A step back over a moment at which something expired would bring it back, or not, depending on whether it was swept.
+    private func move(by milliseconds: Int) {
+        let now = clock.now().milliseconds
+        if milliseconds < 0, model.expiries.contains(where: { $0.milliseconds > now + milliseconds && $0.milliseconds <= now }) { return }
+        clock.advance(milliseconds: milliseconds)
+    }
+
+    private mutating func compare(_ step: RandomStep) async -> String? {
+        let expected = await answer(to: step, from: sides[0])
+        let actual = await answer(to: step, from: sides[1])
+        if let key = step.maker { await learnGenerations(of: key) }
+        let renamed = actual.renamed(names)
+        guard expected == renamed else { return "\(step)\n  model:   \(expected)\n  storage: \(renamed)" }
+        switch (expected, step) {
+        case (.receipt(let receipt), .append(let key, _, _, _, _)): offsets[key, default: []] += receipt.entries.map(\.offset)
+        case (.sessions(let page), _): position = page.next
+        default: break
+        }
+        return nil
+    }
+
+    /// Generations are random on each side. Two that were made by the same step stand for each other ever after.
+    private mutating func learnGenerations(of key: SessionKey) async {
+        guard let model = try? await sides[0].storage.session(key, SnapshotQuery()).record.generation,
+            let storage = try? await sides[1].storage.session(key, SnapshotQuery()).record.generation
+        else { return }
+        sides[0].generations[key] = model
+        sides[1].generations[key] = storage
+        if names[storage] == nil, !names.values.contains(model) { names[storage] = model }
+    }
+
+    // MARK: - Steps on one side
+
+    private func answer(to step: RandomStep, from side: Side) async -> RandomAnswer {
+        do throws(StoreError) {
+            return try await perform(step, on: side)
+        } catch { return .failure(error.code, error.detail) }
+    }
+
+    private func perform(_ step: RandomStep, on side: Side) async throws(StoreError) -> RandomAnswer {
+        let storage = side.storage
+        switch step {
+        case .clock, .compareAll: return .nothing
+        case .create(let key, let draft):
+            let (session, created) = try await storage.create(draft, at: key)
+            return .session(session, created)
+        case .session(let key, let query): return .session(try await storage.session(key, query), false)
+        case .update(let key, let patch, let version):
+            let current = try await storage.session(key, SnapshotQuery()).record.version
+            return .session(try await storage.update(key, with: patch, expectedVersion: version.map { $0.distance + current }), false)
+        case .touch(let key): return .session(try await storage.touch(key), false)
+        case .delete(let key): return .flag(try await storage.delete(key))
+        case .sessions(var query, let following):
+            if following { query.after = position }
+            return .sessions(try await storage.sessions(query))
+        case .append(let key, let events, let expected, let name, let creating):
+            let seq = try? await storage.session(key, SnapshotQuery()).record.lastSeq
+            var drafts: [EventDraft] = []
+            for event in events { drafts.append(try draft(event, key, side)) }
+            let batch = EventBatch(
+                drafts, expectedSeq: expected.map { max(0, $0.distance + (seq ?? 0)) }, idempotencyKey: name, createsSession: creating)
+            return .receipt(try await storage.append(batch, to: key))
+        case .events(let key, var query, let after, let before):
+            query.after = after.map { cursor($0, key) }
+            query.before = before.map { cursor($0, key) }
+            return .page(try await storage.events(in: key, query))
+        case .event(let key, let id): return .event(try await storage.event(name(id, key, side), in: key))
+        case .window(let key, let id, let before, let after, let roles):
+            return .window(try await storage.window(around: name(id, key, side), in: key, before: before, after: after, roles: roles))
+        case .replace(let key, let id, let patch): return .event(try await storage.replace(name(id, key, side), in: key, with: patch))
+        case .remove(let key, let id): return .event(try await storage.remove(id.map { name($0, key, side) }, in: key))
+        case .clear(let key):
+            try await storage.clear(key)
+            return .nothing
+        case .state(let scope): return .state(try await storage.state(scope))
+        case .change(let scope, let changes): return .state(try await storage.change(scope, changes))
+        case .changeAll(let key, let delta): return .seen(try await storage.change(key, delta))
+        }
+    }
+
+    private func name(_ id: RandomID, _ key: SessionKey, _ side: Side) -> String {
+        switch id {
+        case .own(let text): text
+        case .made(let seq): SessionRecord.madeID(generation: side.generations[key] ?? "none", seq: seq)
+        }
+    }
+
+    private func draft(_ event: RandomEvent, _ key: SessionKey, _ side: Side) throws(StoreError) -> EventDraft {
+        try EventDraft(
+            NewEvent(JSON(string: event.text), id: event.id.map { name($0, key, side) }, role: event.role, stateDelta: event.state))
+    }
+
+    private func cursor(_ place: RandomPlace, _ key: SessionKey) -> Cursor {
+        func given(_ index: Int) -> Offset? {
+            guard let all = offsets[key], !all.isEmpty else { return nil }
+            return all[index % all.count]
+        }
+        switch place {
+        case .seq(let seq): return .seq(seq)
+        case .given(let index): return given(index).map { .offset($0) } ?? .seq(0)
+        case .wrong(let index, let milliseconds):
+            return given(index).map { .offset(Offset(milliseconds: $0.milliseconds + milliseconds, seq: $0.seq)) } ?? .seq(index)
+        }
+    }
+}
+
+extension RandomStep {
+    /// The session that the step may have created.
+    fileprivate var maker: SessionKey? {
+        switch self {
+        case .create(let key, _): key
+        case .append(let key, _, _, _, true): key
+        default: nil
+        }
+    }
+}

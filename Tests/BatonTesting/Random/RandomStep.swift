@@ -1,0 +1,193 @@
+internal import BatonCore
+
+/// One step of a random sequence. It names events and places by how they came about, not by what they are called, so that it
+/// means the same on both sides and still means something when steps before it are left out.
+enum RandomStep: Sendable {
+    /// The clock moves, back when negative.
+    case clock(milliseconds: Int)
+    case create(SessionKey, SessionDraft)
+    case session(SessionKey, SnapshotQuery)
+    case update(SessionKey, SessionPatch, version: RandomNumber?)
+    case touch(SessionKey)
+    case delete(SessionKey)
+    case sessions(SessionQuery, following: Bool)
+    case append(SessionKey, [RandomEvent], expected: RandomNumber?, key: String?, creating: Bool)
+    case events(SessionKey, EventQuery, after: RandomPlace?, before: RandomPlace?)
+    case event(SessionKey, RandomID)
+    case window(SessionKey, RandomID, before: Int, after: Int, roles: [String])
+    case replace(SessionKey, RandomID, EventPatch)
+    case remove(SessionKey, RandomID?)
+    case clear(SessionKey)
+    case state(StateScope)
+    case change(StateScope, [StateChange])
+    case changeAll(SessionKey, StateDelta)
+    /// Everything that can be read is compared.
+    case compareAll
+}
+
+/// The id of an event.
+enum RandomID: Hashable, Sendable {
+    case own(String)
+    /// One that the store made in the session's latest generation that is known.
+    case made(seq: Int)
+}
+
+/// An event to append.
+struct RandomEvent: Hashable, Sendable {
+    var id: RandomID?
+    var role: String?
+    var text: String
+    var state: [String: JSON]
+}
+
+/// A number that is compared with what is stored: the right one, or next to it.
+struct RandomNumber: Hashable, Sendable {
+    var distance: Int
+}
+
+/// A place in a log.
+enum RandomPlace: Hashable, Sendable {
+    case seq(Int)
+    /// One of the offsets that were given out for the session so far, in any generation.
+    case given(Int)
+    /// One of them, some milliseconds off.
+    case wrong(Int, milliseconds: Int)
+}
+
+extension RandomStep {
+    static let apps = ["app", "App"]
+    static let users = ["ann", "é", "e\u{301}"]
+    static let ids = ["s", "t:{*}"]
+
+    static let keys: [SessionKey] = apps.flatMap { app in
+        users.flatMap { user in ids.map { SessionKey(owner: UserKey(checkedApp: app, user: user), checkedID: $0) } }
+    }
+
+    static let scopes: [StateScope] =
+        [.store] + apps.map { .app($0) } + apps.flatMap { app in users.map { .user(UserKey(checkedApp: app, user: $0)) } }
+
+    static let tags = ["red", "blue", "Red"]
+    private static let roles = ["user", "tool", "assistant"]
+    private static let stateKeys = ["k", "l", "user:k", "user:m", "app:k", "app:n", "temp:k"]
+    private static let values = ["1", "\"x\"", #"{"a":1}"#, #"{"a":{"b":2},"c":3}"#, "[1,2]", "null"].map { JSON(checked: Array($0.utf8)) }
+    private static let patches = ["1", #"{"a":null}"#, #"{"a":{"b":null,"d":1}}"#, #"{"e":{"f":null}}"#].map { JSON(checked: Array($0.utf8)) }
+
+    static func random(using random: inout SplitMix64) -> RandomStep {
+        func chance(_ percent: Int, _ random: inout SplitMix64) -> Bool { Int.random(in: 0..<100, using: &random) < percent }
+        func pick<Value>(_ values: [Value], _ random: inout SplitMix64) -> Value { values.randomElement(using: &random)! }
+        // Half of what happens, happens in two sessions.
+        let key = chance(50, &random) ? keys[Int.random(in: 0..<2, using: &random)] : pick(keys, &random)
+        switch Int.random(in: 0..<100, using: &random) {
+        case 0..<9:
+            let seconds = pick([0, 1, 5, 10, 20, 25, 30, 31, -1, -5, -3600], &random)
+            return .clock(milliseconds: seconds * 1000 + pick([0, 0, 1, 999, -1], &random))
+        case 9..<18:
+            return .create(
+                key,
+                SessionDraft(
+                    title: chance(50, &random) ? "title" : nil, tags: tags.filter { _ in chance(40, &random) }, state: delta(&random),
+                    lifetime: pick([.storeDefault, .unlimited, .seconds(10), .seconds(31)], &random)))
+        case 18..<22: return .session(key, SnapshotQuery(events: pick([0, 1, 3, 100], &random), filter: filter(&random)))
+        case 22..<27:
+            return .update(key, patch(&random), version: chance(40, &random) ? RandomNumber(distance: pick([0, 0, 1, -1], &random)) : nil)
+        case 27..<28: return .touch(key)
+        case 28..<31: return .delete(key)
+        case 31..<37:
+            let query = SessionQuery(
+                of: chance(50, &random) ? .user(key.owner) : .app(key.app), limit: pick([1, 2, 100], &random),
+                status: chance(20, &random) ? pick(SessionRecord.Status.allCases, &random) : nil,
+                tag: chance(30, &random) ? pick(tags, &random) : nil,
+                order: pick(SessionQuery.Order.allCases, &random), events: pick([0, 0, 2], &random))
+            return .sessions(query, following: chance(60, &random))
+        case 37..<60:
+            let count = pick([1, 1, 1, 2, 3, 6], &random)
+            let events = (0..<count).map { number in
+                RandomEvent(
+                    id: chance(50, &random) ? id(&random) : nil, role: chance(70, &random) ? pick(roles, &random) : nil, text: "\(number)",
+                    state: chance(30, &random) ? [pick(stateKeys, &random): pick(values, &random)] : [:])
+            }
+            return .append(
+                key, events, expected: chance(20, &random) ? RandomNumber(distance: pick([0, 0, 1, -1], &random)) : nil,
+                key: chance(20, &random) ? pick(["one", "two", "three"], &random) : nil, creating: chance(30, &random))
+        case 60..<71:
+            let query = EventQuery(
+                limit: pick([1, 2, 5, 1000], &random), order: pick(EventQuery.Order.allCases, &random), filter: filter(&random))
+            return .events(key, query, after: chance(50, &random) ? place(&random) : nil, before: chance(25, &random) ? place(&random) : nil)
+        case 71..<74: return .event(key, id(&random))
+        case 74..<77:
+            return .window(
+                key, id(&random), before: pick([0, 1, 3], &random), after: pick([0, 1, 3], &random),
+                roles: chance(40, &random) ? [pick(roles, &random)] : [])
+        case 77..<80:
+            return .replace(
+                key, id(&random),
+                EventPatch(content: pick(values, &random), metadata: chance(30, &random) ? JSON(checked: Array(#"{"m":1}"#.utf8)) : nil))
+        case 80..<86: return .remove(key, chance(50, &random) ? id(&random) : nil)
+        case 86..<87: return .clear(key)
+        case 87..<90: return .state(chance(50, &random) ? .session(key) : pick(scopes, &random))
+        case 90..<95:
+            let changes = (0..<Int.random(in: 0...3, using: &random)).map { _ in
+                StateChange(pick(["k", "l", "m"], &random), operation(&random))
+            }
+            return .change(chance(40, &random) ? .session(key) : pick(scopes, &random), changes)
+        case 95..<98: return .changeAll(key, delta(&random))
+        default: return .compareAll
+        }
+    }
+
+    private static func id(_ random: inout SplitMix64) -> RandomID {
+        Int.random(in: 0..<3, using: &random) == 0
+            ? .made(seq: Int.random(in: 1...12, using: &random)) : .own(["a", "b", "c", "é", "e\u{301}"].randomElement(using: &random)!)
+    }
+
+    private static func place(_ random: inout SplitMix64) -> RandomPlace {
+        switch Int.random(in: 0..<5, using: &random) {
+        case 0, 1: .seq(Int.random(in: 0...14, using: &random))
+        case 2, 3: .given(Int.random(in: 0..<1000, using: &random))
+        default: .wrong(Int.random(in: 0..<1000, using: &random), milliseconds: [-1000, 1, 60_000].randomElement(using: &random)!)
+        }
+    }
+
+    private static func filter(_ random: inout SplitMix64) -> EventFilter {
+        var filter = EventFilter()
+        if Int.random(in: 0..<3, using: &random) == 0 { filter.roles = roles.shuffled(using: &random).suffix(Int.random(in: 1...2, using: &random)) }
+        let moment = ManualClock.start.milliseconds + Int.random(in: -10...300, using: &random) * 1000
+        switch Int.random(in: 0..<8, using: &random) {
+        case 0: filter.since = Timestamp(milliseconds: moment)
+        case 1: filter.until = Timestamp(milliseconds: moment)
+        default: break
+        }
+        return filter
+    }
+
+    private static func operation(_ random: inout SplitMix64) -> StateChange.Operation {
+        switch Int.random(in: 0..<4, using: &random) {
+        case 0: .remove
+        case 1: .merge(patches.randomElement(using: &random)!)
+        default: .set(values.randomElement(using: &random)!)
+        }
+    }
+
+    private static func delta(_ random: inout SplitMix64) -> StateDelta {
+        var delta = StateDelta()
+        for _ in 0..<Int.random(in: 0...3, using: &random) {
+            // These keys are names.
+            try! delta.add(stateKeys.randomElement(using: &random)!, operation(&random))
+        }
+        return delta
+    }
+
+    private static func patch(_ random: inout SplitMix64) -> SessionPatch {
+        var patch = SessionPatch()
+        switch Int.random(in: 0..<7, using: &random) {
+        case 0: patch.title = .set(["new", nil].randomElement(using: &random)!)
+        case 1: patch.tags = .set(tags.filter { _ in Bool.random(using: &random) })
+        case 2: patch.status = .set(SessionRecord.Status.allCases.randomElement(using: &random)!)
+        case 3: patch.metadata = (patches + [.null]).filter { $0.isObject || $0.isNull }.randomElement(using: &random)!
+        case 4: patch.ttl = .set([nil, 5, 100].randomElement(using: &random)!)
+        case 5: patch.activeAgent = .set(["agent", nil].randomElement(using: &random)!)
+        default: break
+        }
+        return patch
+    }
+}
