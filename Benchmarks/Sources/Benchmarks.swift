@@ -4,7 +4,8 @@ internal import Glibc
 @main
 enum Benchmarks {
     private static let parts: [(name: String, run: @Sendable ([String]) async throws -> Void)] = [
-        ("io", IOBenchmark.run)
+        ("http", HTTPBenchmark.run),
+        ("io", IOBenchmark.run),
     ]
 
     static func main() async throws {

@@ -86,16 +86,14 @@ public final class ResponseStream: @unchecked Sendable {
         return true
     }
 
-    /// Sends `chunk`, and returns once so little waits that more may be written.
+    /// Sends `chunk`, and returns once so little waits (16 KiB) that more may be written. For catching up: one writer at a time.
     ///
     /// - Throws: `closed` when the stream is, `cancelled` when the task is.
     public func write(_ chunk: Chunk) async throws(HTTPError) {
-        if loop.isCurrent, writers.isEmpty, let connection, connection.channel.isWritable {
-            send(chunk)
-            guard !isOpen || connection.channel.isWritable else { return }
-            if !isOpen { throw Self.closed }
-        } else if loop.isCurrent, !isOpen {
-            throw Self.closed
+        if loop.isCurrent {
+            send(chunk, isCatchUp: true)
+            guard isOpen, let connection else { throw Self.closed }
+            if connection.channel.isWritable { return }
         } else {
             await loop.run { self.send(chunk, isCatchUp: true) }
         }

@@ -99,8 +99,14 @@ final class ServerConnection: ChannelHandler, @unchecked Sendable {
     func drain() {
         if let stream {
             stream.finish(with: stream.body.farewell, because: .drained)
+            return
+        }
+        let action = machine.drain()
+        if case .close = action, channel.backlog == 0 {
+            // Idle, with nothing on its way: there is no answer that a reset could destroy.
+            channel.close()
         } else {
-            run(machine.drain())
+            run(action)
         }
     }
 

@@ -36,6 +36,13 @@ final class Streams: HTTPServerObserver {
     }
 }
 
+/// A number that several tasks see.
+private final class Counter: Sendable {
+    private let count = Atomic<Int>(0)
+    var value: Int { count.load(ordering: .relaxed) }
+    func add() { count.add(1, ordering: .relaxed) }
+}
+
 private let follow = "GET /events HTTP/1.1\r\nHost: x\r\n\r\n"
 
 @Suite(.timeLimit(.minutes(1))) struct StreamTests {
@@ -151,7 +158,9 @@ private let follow = "GET /events HTTP/1.1\r\nHost: x\r\n\r\n"
         }
     }
 
-    @Test func writingWaitsForTheReader() async throws {
+    /// From elsewhere, and from a task that prefers the stream's own loop, as handlers do.
+    @Test(arguments: [false, true])
+    func writingWaitsForTheReader(_ isOnLoop: Bool) async throws {
         let streams = Streams()
         try await withServer(handler: streams.handle) { _, address in
             let wire = try await Wire(to: address)
@@ -159,25 +168,25 @@ private let follow = "GET /events HTTP/1.1\r\nHost: x\r\n\r\n"
             await wire.send(follow)
             try await eventually { streams.open.count == 1 }
             let stream = try #require(streams.open.first)
-            let written = Atomic<Int>(0)
             let count = 600
             let chunk = EventStreamEncoder.event(data: [UInt8](repeating: 97, count: 16 * 1024))
-            async let done: Void = {
+            let written = Counter()
+            let done = Task(executorPreference: isOnLoop ? stream.loop : EventLoop.current) {
                 for _ in 0..<count {
                     try await stream.write(chunk)
-                    written.add(1, ordering: .relaxed)
+                    written.add()
                 }
-            }()
+            }
             // It comes to a halt with little waiting here.
             var before = -1
-            while before != written.load(ordering: .relaxed) {
-                before = written.load(ordering: .relaxed)
+            while before != written.value {
+                before = written.value
                 try await Task.sleep(for: .milliseconds(50))
             }
             #expect(before < count)
             #expect(await stream.loop.run { stream.backlog } <= 64 * 1024 + 17 * 1024)
             await wire.resume()
-            try await done
+            try await done.value
             try await eventually { wire.bytes.count > count * 16 * 1024 }
             #expect(stream.isOpen)
             await wire.close()
