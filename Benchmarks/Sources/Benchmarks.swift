@@ -4,6 +4,7 @@ internal import Glibc
 @main
 enum Benchmarks {
     private static let parts: [(name: String, run: @Sendable ([String]) async throws -> Void)] = [
+        ("daemon", DaemonBenchmark.run),
         ("http", HTTPBenchmark.run),
         ("io", IOBenchmark.run),
     ]

@@ -28,6 +28,8 @@ public final class Daemon: Sendable {
     public init(_ configuration: DaemonConfiguration, logger: Logger) async throws {
         ProcessLimits.ignoreBrokenPipes()
         let descriptors = try? ProcessLimits.raiseDescriptorLimit()
+        // Dispatch opens the descriptor of its timers at the first sleep, and traps when none is free. Sleep now, while some are.
+        try? await Task.sleep(for: .nanoseconds(1))
         let metrics = DaemonMetrics(registry: Metrics(), logger: logger.labelled("http"))
         var loops: [EventLoop] = []
         for number in 0..<max(1, configuration.loops) {
