@@ -16,7 +16,7 @@ func withLoop<Value>(_ configuration: EventLoop.Configuration = .init(), _ body:
 }
 
 /// Waits until `condition` holds; false when it does not within `limit`.
-func eventually(within limit: Duration = .seconds(10), sleepingOn loop: EventLoop? = nil, _ condition: () async throws -> Bool) async rethrows -> Bool
+func eventually(within limit: Duration = .seconds(30), sleepingOn loop: EventLoop? = nil, _ condition: () async throws -> Bool) async rethrows -> Bool
 {
     let deadline = Deadline.after(limit)
     while true {

@@ -99,8 +99,8 @@ import Testing
             let wire = try await Wire(to: server.addresses[0])
             try await eventually { await server.connectionCount() == 1 }
             let begin = ContinuousClock.now
-            await server.drain(within: .seconds(20))
-            #expect(ContinuousClock.now - begin < .seconds(5))
+            await server.drain(within: .seconds(60))
+            #expect(ContinuousClock.now - begin < .seconds(50))
             await wire.close()
         }
     }

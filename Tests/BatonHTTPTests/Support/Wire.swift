@@ -53,13 +53,13 @@ final class Wire: ChannelHandler, Sendable {
 
     /// Everything received once `condition` holds for it.
     @discardableResult
-    func text(within limit: Duration = .seconds(5), until condition: (String) -> Bool) async throws -> String {
+    func text(within limit: Duration = .seconds(30), until condition: (String) -> Bool) async throws -> String {
         try await eventually(within: limit) { condition(text) }
         return text
     }
 
     /// The statuses of everything received up to the end of the connection.
-    func statusesUntilEnd(within limit: Duration = .seconds(5)) async throws -> [String] {
+    func statusesUntilEnd(within limit: Duration = .seconds(30)) async throws -> [String] {
         try await eventually(within: limit) { hasEnded }
         return statuses(in: text)
     }
@@ -72,7 +72,7 @@ func statuses(in text: String) -> [String] {
 struct NotInTime: Error {}
 
 /// Waits until `condition` holds.
-func eventually(within limit: Duration = .seconds(5), _ condition: () async -> Bool) async throws {
+func eventually(within limit: Duration = .seconds(30), _ condition: () async -> Bool) async throws {
     let end = ContinuousClock.now + limit
     while !(await condition()) {
         guard ContinuousClock.now < end else { throw NotInTime() }
