@@ -20,7 +20,7 @@ final class ServerShard: @unchecked Sendable {
     private var sweepTimer: Timer?
     private var dates = HTTPDate()
     private(set) var isDraining = false
-    private var drained: CheckedContinuation<Void, Never>?
+    private var drainWaiters: [CheckedContinuation<Void, Never>] = []
 
     /// Now in nanoseconds, as of the last sweep: stamping a push must not cost a look at the clock.
     private(set) var coarseNow = Deadline.now.nanoseconds
@@ -134,7 +134,7 @@ final class ServerShard: @unchecked Sendable {
         await withCheckedContinuation { continuation in
             loop.execute {
                 self.isDraining = true
-                self.drained = continuation
+                self.drainWaiters.append(continuation)
                 for connection in self.connections { connection.drain() }
                 if self.connections.isEmpty { self.resumeDrain() }
             }
@@ -149,8 +149,9 @@ final class ServerShard: @unchecked Sendable {
 
     private func resumeDrain() {
         guard isDraining else { return }
-        drained?.resume()
-        drained = nil
+        let waiters = drainWaiters
+        drainWaiters = []
+        for waiter in waiters { waiter.resume() }
     }
 }
 

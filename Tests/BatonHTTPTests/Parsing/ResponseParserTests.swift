@@ -109,4 +109,38 @@ struct ResponseCase: Sendable, CustomTestStringConvertible {
             #expect(String(decoding: trace.body, as: UTF8.self) == item.body)
         }
     }
+
+    /// Mutated answers, whole and in random splits: the same status, body and outcome.
+    @Test func splittingNeverChangesTheOutcome() async throws {
+        var random = SeededGenerator(state: 2)
+        let interesting: [UInt8] = Array("\r\n\t :;,0123456789abcdefHTP/.\0".utf8) + [0x80]
+        let cases = Self.cases.filter { $0.bytes.utf8.count < 400 }
+        let end = ContinuousClock.now + .seconds(1)
+        while ContinuousClock.now < end {
+            await Task.yield()
+            for _ in 0..<50 {
+                guard let item = cases.randomElement(using: &random) else { return }
+                var bytes = Array(item.bytes.utf8)
+                for _ in 0..<Int.random(in: 0...3, using: &random) where !bytes.isEmpty {
+                    let index = Int.random(in: 0..<bytes.count, using: &random)
+                    if Bool.random(using: &random) { bytes.remove(at: index) }
+                    bytes.insert(interesting.randomElement(using: &random) ?? 0, at: min(index, bytes.count))
+                }
+                var whole = ResponseTrace(to: item.method)
+                whole.feed(bytes)
+                var split = ResponseTrace(to: item.method)
+                var start = 0
+                while start < bytes.count {
+                    let next = min(bytes.count, start + Int.random(in: 1...20, using: &random))
+                    split.feed(bytes[start..<next])
+                    start = next
+                }
+                whole.close()
+                split.close()
+                let same = whole.outcome == split.outcome && whole.status == split.status && whole.body == split.body
+                #expect(same, "\(String(decoding: bytes, as: UTF8.self).debugDescription)")
+                guard same else { return }
+            }
+        }
+    }
 }

@@ -182,6 +182,21 @@ import Testing
         }
     }
 
+    @Test func drainingTwiceAtOnceEndsBoth() async throws {
+        try await withServer(handler: { _ in
+            try await Task.sleep(for: .milliseconds(100))
+            return .text(200, "done")
+        }) { server, address in
+            let wire = try await Wire(to: address)
+            await wire.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            try await eventually { await server.connectionCount() == 1 }
+            async let first = server.drain(within: .seconds(5))
+            async let second = server.drain(within: .seconds(5))
+            let aborted = await [first, second]
+            #expect(aborted == [0, 0])
+        }
+    }
+
     @Test func severalLoopsShareThePort() async throws {
         try await withServer {
             $0.loopCount = 3
