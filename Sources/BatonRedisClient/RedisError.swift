@@ -99,6 +99,9 @@ public struct RedisError: Error, Sendable {
         wasSent == self.wasSent ? self : RedisError(copying: self, wasSent: wasSent)
     }
 
+    /// Whether the server did not answer, so that it may be gone.
+    var isAboutReaching: Bool { code == .connectionLost || code == .connectionFailed || code == .timeout }
+
     /// Whether nothing will be better until somebody changes the configuration, so that waiting is of no use.
     public var isPermanent: Bool {
         switch code {

@@ -165,7 +165,8 @@ public final class RedisCluster: Sendable {
         do {
             for _ in 0..<3 * (1 + replicas) {
                 servers.append(
-                    try await RedisServer.start(["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"] + options))
+                    try await RedisServer.start(
+                        ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--repl-diskless-sync-delay", "0"] + options))
             }
             let cluster = RedisCluster(servers: servers)
             try await cluster.join(replicas: replicas)
@@ -193,7 +194,10 @@ public final class RedisCluster: Sendable {
             try await eventually("the cluster is whole") {
                 let links = try await server.cli("CLUSTER", "NODES")
                 let isWhole = try await server.cli("CLUSTER", "INFO").contains("cluster_state:ok")
-                return isWhole && links.split(separator: "\n").allSatisfy { $0.contains("connected") }
+                // A replica that has not copied its primary yet would never take its place.
+                let role = try await server.cli("ROLE")
+                let isCopied = !role.hasPrefix("slave") || role.contains("\nconnected")
+                return isWhole && isCopied && links.split(separator: "\n").allSatisfy { !$0.contains("disconnected") && !$0.contains("handshake") }
             }
         }
     }

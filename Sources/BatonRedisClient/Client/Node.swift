@@ -2,21 +2,26 @@ internal import BatonIO
 
 /// One server, or one part that a server plays: a shared connection for each loop, and connections for single callers.
 final class Node: Sendable {
+    let settings: ConnectionSettings
     private let loops: [EventLoop]
     private let shared: [Connection]
     private let dedicated: [DedicatedConnections]
 
     init(_ settings: ConnectionSettings, on loops: [EventLoop], counters: ClientCounters, maximumDedicated: Int) {
+        self.settings = settings
         self.loops = loops
         shared = loops.map { Connection(settings, on: $0, counters: counters) }
         dedicated = loops.map { DedicatedConnections(settings, on: $0, counters: counters, maximum: max(1, maximumDedicated / loops.count)) }
     }
 
-    /// The loop of the calling thread, else the first.
+    /// Which loop is that of the calling thread; the first when none is.
     private var index: Int {
         guard loops.count > 1, let current = EventLoop.current else { return 0 }
         return loops.firstIndex { $0 === current } ?? 0
     }
+
+    /// The loop of the calling thread, else the first.
+    var loop: EventLoop { loops[index] }
 
     /// The connection shared by the callers of this loop.
     var connection: Connection { shared[index] }

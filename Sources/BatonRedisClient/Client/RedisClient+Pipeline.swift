@@ -56,8 +56,72 @@ extension RedisClient {
     /// Sends commands together, in as many batches as there are nodes to send to.
     func run(_ commands: [PreparedCommand], by limit: Deadline?) async throws(RedisError) -> [Result<RedisReply, RedisError>] {
         let deadline = limit ?? self.deadline(for: commands.lazy.compactMap(\.blocks).max())
-        let route = try await router.route(keys: [], isReadOnly: false, by: deadline)
-        return try await batch(commands, on: route, by: deadline)
+        guard case .cluster = router else {
+            return try await batch(commands, on: router.route(keys: [], isReadOnly: false, by: deadline), by: deadline)
+        }
+        return try await split(commands, by: deadline)
+    }
+
+    /// Sends each node of a cluster its commands, all nodes at once, and puts the replies in the order of the commands.
+    ///
+    /// What a node refuses because a slot has moved goes to the other node one by one, in order, so the order holds for every key.
+    private func split(_ commands: [PreparedCommand], by deadline: Deadline) async throws(RedisError) -> [Result<RedisReply, RedisError>] {
+        var groups: [ObjectIdentifier: (route: Router.Route, indices: [Int])] = [:]
+        for (index, command) in commands.enumerated() {
+            // Commands without keys go along with those that have some.
+            let route: Router.Route
+            if command.keys.isEmpty, let some = groups.values.first {
+                route = some.route
+            } else {
+                route = try await self.route(for: command, by: deadline)
+            }
+            groups[ObjectIdentifier(route.node), default: (route, [])].indices.append(index)
+        }
+        let outcomes = await withTaskGroup(of: [(Int, Result<RedisReply, RedisError>)].self) { group in
+            for (route, indices) in groups.values {
+                group.addTask {
+                    let own = indices.map { commands[$0] }
+                    do throws(RedisError) {
+                        let results = try await self.batch(own, on: route, by: deadline)
+                        return await self.follow(Array(zip(indices, results)), of: commands, answeredBy: route, by: deadline)
+                    } catch {
+                        return indices.map { ($0, .failure(error)) }
+                    }
+                }
+            }
+            return await group.reduce(into: []) { $0 += $1 }
+        }
+        let sorted = outcomes.sorted { $0.0 < $1.0 }.map(\.1)
+        // Nothing arrived anywhere: that is the failure of the whole.
+        if case .failure(let error)? = sorted.first, error.server == nil, sorted.allSatisfy({ (try? $0.get()) == nil }) { throw error }
+        return sorted
+    }
+
+    /// Sends again what a node has refused because its slot is elsewhere.
+    private func follow(
+        _ results: [(Int, Result<RedisReply, RedisError>)], of commands: [PreparedCommand], answeredBy route: Router.Route, by deadline: Deadline
+    ) async -> [(Int, Result<RedisReply, RedisError>)] {
+        var results = results
+        for (position, (index, result)) in results.enumerated() {
+            guard case .failure(let error) = result else { continue }
+            let redirected: Router.Route?
+            var asking = false
+            switch RetryDecision.after(error, commands[index].retrySafety, answeredBy: route.endpoint) {
+            case .moved(let redirection): redirected = try? router.moved(redirection)
+            case .ask(let redirection):
+                redirected = try? router.ask(redirection)
+                asking = true
+            default: redirected = nil
+            }
+            guard let redirected else { continue }
+            counters.redirected()
+            do throws(RedisError) {
+                results[position].1 = .success(try await recover(commands[index], from: redirected, asking: asking, by: deadline))
+            } catch {
+                results[position].1 = .failure(error)
+            }
+        }
+        return results
     }
 
     /// Sends commands to one node, and repeats what may be repeated.
@@ -71,6 +135,12 @@ extension RedisClient {
         while true {
             let (replies, failure) = await attemptBatch(rest, on: route.node, alone: alone, by: deadline)
             if let failure {
+                if failure.isAboutReaching { router.suspect(route) }
+                // In a cluster the commands may belong elsewhere by now; whoever called finds out where.
+                if case .cluster = router, rest.retrySafety == .always || !failure.wasSent, RetryDecision.after(failure, rest.retrySafety) == .backOff
+                {
+                    return await results + oneByOne(rest, by: deadline)
+                }
                 guard RetryDecision.after(failure, rest.retrySafety) == .backOff else {
                     if results.isEmpty { throw failure }
                     return results + rest.map { _ in .failure(failure) }
@@ -88,7 +158,7 @@ extension RedisClient {
             results += replies.prefix(answered).map { reply in reply.error.map { .failure($0) } ?? .success(reply) }
             guard answered < replies.count, let refusal = replies[answered].error else { return results }
             rest = rest.dropFirst(answered)
-            if RetryDecision.after(refusal, .always) == .relocate { router.relocate(route, because: refusal) }
+            if RetryDecision.after(refusal, .always) == .relocate { router.relocate(route) }
             attempt += 1
             do throws(RedisError) {
                 // A script that was not known goes out with its source at once, but only once.
@@ -97,6 +167,19 @@ extension RedisClient {
                 return results + rest.map { _ in .failure(error) }
             }
         }
+    }
+
+    /// Sends commands one after the other, each to where its slot is by then.
+    private func oneByOne(_ commands: ArraySlice<PreparedCommand>, by deadline: Deadline) async -> [Result<RedisReply, RedisError>] {
+        var results: [Result<RedisReply, RedisError>] = []
+        for command in commands {
+            do throws(RedisError) {
+                results.append(.success(try await recover(command, alone: command.blocks != nil, by: deadline)))
+            } catch {
+                results.append(.failure(error))
+            }
+        }
+        return results
     }
 
     /// Whether the server says that it did not run a command and that it may be sent again.

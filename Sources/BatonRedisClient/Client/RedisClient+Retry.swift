@@ -9,12 +9,15 @@ extension RedisClient {
     /// - Parameters:
     ///   - alone: on a connection of its own.
     ///   - first: what a first attempt has brought already.
+    ///   - start: where to send to first; nil is where the keys belong.
+    ///   - startsAsking: whether that node has to be told that it was named by ASK.
     func recover(
-        _ command: PreparedCommand, alone: Bool = false, first: Connection.Queue.Outcome? = nil, by deadline: Deadline
+        _ command: PreparedCommand, alone: Bool = false, first: Connection.Queue.Outcome? = nil, from start: Router.Route? = nil,
+        asking startsAsking: Bool = false, by deadline: Deadline
     ) async throws(RedisError) -> RedisReply {
-        var route = try await router.route(keys: command.keys, isReadOnly: command.isReadOnly, by: deadline)
+        var route = if let start { start } else { try await self.route(for: command, by: deadline) }
         var next = first
-        var asking = false
+        var asking = startsAsking
         var withSource = false
         var attempt = 0
         var hops = 0
@@ -44,6 +47,7 @@ extension RedisClient {
                 error = refusal
             }
             asking = false
+            if error.isAboutReaching { router.suspect(route) }
             var pauses = false
             switch RetryDecision.after(error, command.retrySafety, answeredBy: route.endpoint ?? .host("", port: 0)) {
             case .fail: throw error
@@ -62,14 +66,28 @@ extension RedisClient {
                 hops += 1
                 pauses = hops > Self.maximumHops
             case .relocate:
-                router.relocate(route, because: error)
+                router.relocate(route)
                 pauses = true
             case .backOff: pauses = true
             }
             guard pauses else { continue }
             attempt += 1
             try await pause(attempt, by: deadline, after: error)
-            if !asking { route = try await router.route(keys: command.keys, isReadOnly: command.isReadOnly, by: deadline) }
+            if !asking { route = try await self.route(for: command, by: deadline) }
+        }
+    }
+
+    /// Where a command goes. While nobody serves its slot, waits for that to change.
+    func route(for command: PreparedCommand, by deadline: Deadline) async throws(RedisError) -> Router.Route {
+        var attempt = 0
+        while true {
+            do throws(RedisError) {
+                return try await router.route(keys: command.keys, isReadOnly: command.isReadOnly, by: deadline)
+            } catch {
+                guard error.code == .clusterUnavailable else { throw error }
+                attempt += 1
+                try await pause(attempt, by: deadline, after: error)
+            }
         }
     }
 

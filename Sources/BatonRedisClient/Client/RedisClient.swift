@@ -11,6 +11,7 @@ public final class RedisClient: Sendable {
     public let configuration: RedisConfiguration
     let loops: [EventLoop]
     let counters = ClientCounters()
+    let subscriptions: Subscriptions
     let router: Router
     let observer: (any RedisObserver)?
     private let ownsLoop: Bool
@@ -25,6 +26,7 @@ public final class RedisClient: Sendable {
         try configuration.validate()
         self.configuration = configuration
         self.observer = observer
+        subscriptions = Subscriptions(maximum: configuration.maximumDedicatedConnections)
         ownsLoop = loops.isEmpty
         if loops.isEmpty {
             do {
@@ -35,7 +37,7 @@ public final class RedisClient: Sendable {
         } else {
             self.loops = loops
         }
-        router = try Router(configuration, on: self.loops, counters: counters)
+        router = Router(configuration, on: self.loops, counters: counters)
     }
 
     /// Makes a client for a URL or connection string.
@@ -69,7 +71,7 @@ public final class RedisClient: Sendable {
 
     private func perform<Command: RedisCommand>(_ command: Command, _ deadline: Deadline?) async throws(RedisError) -> Command.Response {
         let deadline = deadline ?? self.deadline(for: command.blocks)
-        guard case .single(let node) = router, command.blocks == nil else {
+        guard case .single(let node, _) = router, command.blocks == nil else {
             return try command.decode(await recover(PreparedCommand(command), alone: command.blocks != nil, by: deadline))
         }
         // The usual way, without anything it does not need.
@@ -83,6 +85,7 @@ public final class RedisClient: Sendable {
     /// Takes no more commands, waits at most `duration` for the replies of those under way, and closes every connection.
     public func close(drainingFor duration: Duration = .seconds(5)) async {
         guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        subscriptions.close()
         await router.close(drainingUntil: .after(duration), because: RedisError(.closed, "the client was closed"))
         if ownsLoop { for loop in loops { await loop.shutdown() } }
     }
@@ -94,6 +97,7 @@ public final class RedisClient: Sendable {
             statistics.queued += node.queuedCommands
             statistics.dedicatedConnections += node.dedicatedCount
         }
+        statistics.subscriptions = subscriptions.count
         return statistics
     }
 }

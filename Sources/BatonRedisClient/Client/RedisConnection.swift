@@ -100,13 +100,14 @@ extension RedisClient {
             do throws(RedisError) {
                 return try Transaction.results(outcome, of: commands, on: used)
             } catch {
+                if error.isAboutReaching { router.suspect(route) }
                 switch RetryDecision.after(error, commands.retrySafety, answeredBy: route.endpoint ?? .host("", port: 0)) {
                 case .moved(let redirection) where hops < Self.maximumHops:
                     hops += 1
                     route = try router.moved(redirection)
                     counters.redirected()
                 case .relocate:
-                    router.relocate(route, because: error)
+                    router.relocate(route)
                     fallthrough
                 case .backOff, .moved, .ask:
                     // While a slot moves, ASK cannot serve a transaction: its keys may be in two places.

@@ -3,7 +3,9 @@ internal import BatonIO
 /// Where commands go.
 enum Router: Sendable {
     /// Everything goes to one node, wherever it is found.
-    case single(Node)
+    case single(Node, SentinelResolver?)
+    /// A command goes to the node that serves the slot of its keys.
+    case cluster(ClusterTopology)
 
     /// A node, and where it is when that is known before asking it.
     struct Route: Sendable {
@@ -11,28 +13,43 @@ enum Router: Sendable {
         let endpoint: RedisEndpoint?
     }
 
-    init(_ configuration: RedisConfiguration, on loops: [EventLoop], counters: ClientCounters) throws(RedisError) {
+    init(_ configuration: RedisConfiguration, on loops: [EventLoop], counters: ClientCounters) {
         switch configuration.topology {
-        case .sentinel, .cluster: throw RedisError(.unsupported, "this client speaks to single servers only")
         case .standalone(let endpoints):
             let candidates = Candidates(endpoints)
             var settings = ConnectionSettings(configuration) { (_, _) throws(RedisError) in candidates.next() }
             settings.requiresPrimary = endpoints.count > 1
-            self = .single(Node(settings, on: loops, counters: counters, maximumDedicated: configuration.maximumDedicatedConnections))
+            self = .single(Node(settings, on: loops, counters: counters, maximumDedicated: configuration.maximumDedicatedConnections), nil)
+        case .sentinel(let primary, let endpoints):
+            let resolver = SentinelResolver(name: primary, seeds: endpoints, configuration, counters: counters)
+            var settings = ConnectionSettings(configuration) { (loop, deadline) throws(RedisError) in
+                try await resolver.resolve(on: loop, by: deadline)
+            }
+            settings.requiresPrimary = true
+            settings.judged = { endpoint, isRight in
+                if isRight { resolver.trust(endpoint) } else { resolver.distrust(endpoint) }
+            }
+            let node = Node(settings, on: loops, counters: counters, maximumDedicated: configuration.maximumDedicatedConnections)
+            resolver.whenMoved { [weak node] in node?.reconnect(because: RedisError(.connectionLost, "another server is the primary now")) }
+            self = .single(node, resolver)
+        case .cluster(let endpoints):
+            self = .cluster(ClusterTopology(endpoints, configuration, on: loops, counters: counters))
         }
     }
 
     /// Every node that there are connections to.
     var nodes: [Node] {
         switch self {
-        case .single(let node): [node]
+        case .single(let node, _): [node]
+        case .cluster(let cluster): cluster.nodes
         }
     }
 
     /// Where a command goes.
     func route(keys: [RedisKey], isReadOnly: Bool, by deadline: Deadline) async throws(RedisError) -> Route {
         switch self {
-        case .single(let node): Route(node: node, endpoint: nil)
+        case .single(let node, _): Route(node: node, endpoint: nil)
+        case .cluster(let cluster): try await cluster.route(keys: keys, isReadOnly: isReadOnly, by: deadline)
         }
     }
 
@@ -40,6 +57,7 @@ enum Router: Sendable {
     func moved(_ redirection: Redirection) throws(RedisError) -> Route {
         switch self {
         case .single: throw Self.notCluster
+        case .cluster(let cluster): Route(node: cluster.moved(redirection), endpoint: redirection.endpoint)
         }
     }
 
@@ -47,6 +65,7 @@ enum Router: Sendable {
     func ask(_ redirection: Redirection) throws(RedisError) -> Route {
         switch self {
         case .single: throw Self.notCluster
+        case .cluster(let cluster): Route(node: cluster.node(at: redirection.endpoint), endpoint: redirection.endpoint)
         }
     }
 
@@ -55,13 +74,24 @@ enum Router: Sendable {
     }
 
     /// A node is not what it was; it has to be found anew.
-    func relocate(_ route: Route, because error: RedisError) {
+    func relocate(_ route: Route) {
         switch self {
-        case .single(let node): node.reconnect(because: RedisError(.connectionLost, "the server is not the primary any more"))
+        case .single(let node, _): node.reconnect(because: RedisError(.connectionLost, "the server is not the primary any more"))
+        case .cluster(let cluster): cluster.lookAgain()
         }
     }
 
+    /// A node did not answer; somebody else may have taken over.
+    func suspect(_ route: Route) {
+        if case .cluster(let cluster) = self { cluster.lookAgain() }
+    }
+
     func close(drainingUntil deadline: Deadline, because reason: RedisError) async {
-        for node in nodes { await node.close(drainingUntil: deadline, because: reason) }
+        switch self {
+        case .single(let node, let resolver):
+            await node.close(drainingUntil: deadline, because: reason)
+            resolver?.close()
+        case .cluster(let cluster): await cluster.close(drainingUntil: deadline, because: reason)
+        }
     }
 }

@@ -39,7 +39,7 @@ extension Connection {
             } catch {
                 socket.failures += 1
                 counters.failedToConnect()
-                if settings.isDedicated || error.isPermanent {
+                if settings.isDedicated || settings.failsFast || error.isPermanent {
                     fail(error)
                     return
                 }
@@ -67,6 +67,16 @@ extension Connection {
     private func attempt(by deadline: Deadline) async throws(RedisError) {
         let login = try await settings.credentials.resolve()
         let endpoint = try await settings.endpoint(loop, deadline)
+        do throws(RedisError) {
+            try await connect(to: endpoint, login: login, by: deadline)
+        } catch {
+            settings.judged?(endpoint, false)
+            throw error
+        }
+        settings.judged?(endpoint, true)
+    }
+
+    private func connect(to endpoint: RedisEndpoint, login: RedisLogin?, by deadline: Deadline) async throws(RedisError) {
         let tls = try await settings.tls?.context()
         let channel: Channel
         do throws(IOError) {

@@ -16,6 +16,10 @@ struct ConnectionSettings: Sendable {
     /// Used by one caller at a time. It is not made anew when it breaks, and a caller that gives up ends it, because only that ends
     /// a command that the server holds back.
     var isDedicated: Bool
+    /// Commands that wait fail as soon as an attempt to connect does, because they can go elsewhere.
+    var failsFast: Bool
+    /// Told whether the server at an endpoint was what was looked for, on the loop's thread.
+    var judged: (@Sendable (RedisEndpoint, _ isRight: Bool) -> Void)?
     /// Told of what the server sends without being asked, on the loop's thread.
     var received: (@Sendable (RedisReply) -> Void)?
     /// Told when the connection was ready and is no more, on the loop's thread.
@@ -41,6 +45,7 @@ struct ConnectionSettings: Sendable {
         requiresPrimary = false
         readsFromReplica = false
         isDedicated = false
+        failsFast = false
         connectTimeout = configuration.connectTimeout
         keepAliveInterval = configuration.keepAliveInterval
         silenceLimit = configuration.silenceLimit
@@ -48,16 +53,6 @@ struct ConnectionSettings: Sendable {
         maximumQueuedBytes = configuration.maximumQueuedBytes
         limits = configuration.limits
         backoff = configuration.backoff
-    }
-
-    /// The settings for a Sentinel.
-    static func sentinel(_ configuration: RedisConfiguration, at endpoint: RedisEndpoint) -> ConnectionSettings {
-        var settings = ConnectionSettings(configuration) { (_, _) throws(RedisError) in endpoint }
-        settings.credentials = configuration.sentinelCredentials
-        settings.tls = configuration.sentinelTLS.map(TrustStore.init)
-        settings.database = 0
-        settings.isDedicated = true
-        return settings
     }
 
     /// The same for one caller alone.

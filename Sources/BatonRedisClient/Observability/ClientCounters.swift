@@ -24,6 +24,8 @@ public struct RedisClientStatistics: Sendable, Hashable {
     public var queued = 0
     /// Connections for one caller that are in use or kept for the next, now.
     public var dedicatedConnections = 0
+    /// Subscriptions that are open now.
+    public var subscriptions = 0
 }
 
 /// Counts what happens in a client; each on its own, without a lock.

@@ -27,6 +27,9 @@ struct SlotMap: Sendable {
     /// Every primary that owns a slot.
     var nodes: [RedisEndpoint] { primaries }
 
+    /// Every replica of a node that owns a slot.
+    var allReplicas: [RedisEndpoint] { replicas.values.flatMap { $0 } }
+
     /// Who serves a slot; nil when nobody is known to.
     func primary(of slot: Int) -> RedisEndpoint? {
         let owner = owners[slot]

@@ -14,3 +14,12 @@ final class Log: Sendable {
     var lines: [String] { content.withLock { $0 } }
     func append(_ line: String) { content.withLock { $0.append(line) } }
 }
+
+/// A port that is known only after what needs it was made.
+final class Port: Sendable {
+    private let number = Atomic<UInt16>(0)
+    var value: UInt16 {
+        get { number.load(ordering: .sequentiallyConsistent) }
+        set { number.store(newValue, ordering: .sequentiallyConsistent) }
+    }
+}
