@@ -169,6 +169,33 @@ func withClient(
         }
     }
 
+    @Test func aBodyNobodyReadsStopsItsServer() async throws {
+        let written = Counter()
+        let chunk = Chunk([UInt8](repeating: 97, count: 64 * 1024))
+        try await withClient(handler: { _ in
+            .events { stream in
+                Task(executorPreference: stream.loop) {
+                    for _ in 0..<1000 {
+                        try await stream.write(chunk)
+                        written.add()
+                    }
+                    stream.finish()
+                }
+            }
+        }) { client, _ in
+            let reply = try await client.stream(Request(.get, "/"))
+            var before = -1
+            while before != written.value {
+                before = written.value
+                try await Task.sleep(for: .milliseconds(100))
+            }
+            #expect(before < 1000)
+            var count = 0
+            for try await piece in reply.body { count += piece.count }
+            #expect(count == 1000 * 64 * 1024)
+        }
+    }
+
     @Test func lettingGoOfABodyClosesItsConnection() async throws {
         try await withClient(handler: { _ in .events { $0.push(EventStreamEncoder.comment("x")) } }) { client, server in
             do {

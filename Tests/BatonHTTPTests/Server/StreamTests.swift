@@ -36,13 +36,6 @@ final class Streams: HTTPServerObserver {
     }
 }
 
-/// A number that several tasks see.
-private final class Counter: Sendable {
-    private let count = Atomic<Int>(0)
-    var value: Int { count.load(ordering: .relaxed) }
-    func add() { count.add(1, ordering: .relaxed) }
-}
-
 private let follow = "GET /events HTTP/1.1\r\nHost: x\r\n\r\n"
 
 @Suite(.timeLimit(.minutes(1))) struct StreamTests {

@@ -124,3 +124,10 @@ func withServer(
     default: return Response(200, body: request.body)
     }
 }
+
+/// A number that several tasks see.
+final class Counter: Sendable {
+    private let count = Atomic<Int>(0)
+    var value: Int { count.load(ordering: .relaxed) }
+    func add() { count.add(1, ordering: .relaxed) }
+}
