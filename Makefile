@@ -7,7 +7,7 @@ STORE  ?= sqlite:baton.db
 PREFIX ?= /usr/local
 # The Swift runtime goes into the binary, so that it runs where no toolchain is.
 RELEASE := -c release --static-swift-stdlib
-SWIFT_SOURCES := Package.swift Sources Tests Benchmarks
+SWIFT_SOURCES := Package.swift Sources Tests Benchmarks Examples
 
 .PHONY: help run test unit-test examples lint format bench build install uninstall clean dependencies
 
@@ -31,6 +31,7 @@ unit-test: .build/python/bin/python3
 
 examples: dependencies ## run the examples
 	@swift build --product baton
+	@swift run Conversation
 	@Examples/quickstart.sh "$$(swift build --show-bin-path)/baton"
 
 lint: ## check the formatting

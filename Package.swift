@@ -48,6 +48,8 @@ let package = Package(
             dependencies: ["Baton", "BatonCore", "BatonSQLite", "BatonHTTP", "BatonIO", "BatonServer", "BatonTelemetry", "BatonRedisClient"],
             path: "Benchmarks/Sources", swiftSettings: flags),
 
+        .executableTarget(name: "Conversation", dependencies: ["Baton"], path: "Examples/Library", swiftSettings: flags),
+
         // Tests. BatonTesting is what they share: the storage contract, the reference model, servers and processes.
         .target(
             name: "BatonTesting", dependencies: ["BatonCore", "BatonTelemetry", "CBatonPlatform"], path: "Tests/BatonTesting", swiftSettings: flags),
