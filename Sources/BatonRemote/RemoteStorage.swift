@@ -86,11 +86,11 @@ public final class RemoteStorage: Storage {
         if let name = batch.idempotencyKey ?? (needsKey ? Randomness.uuid7(at: SystemClock.now()) : nil) {
             request.headers.add("Idempotency-Key", name)
         }
-        let (reply, wasRepeated) = try await daemon.exchange(request, repeatable: true)
+        let reply = try await daemon.send(request, repeatable: true)
         var receipt = try AppendReceipt(decoding: reply.body)
         guard receipt.entries.count == batch.events.count else { throw WireError.incompatible("a receipt for other events") }
-        if needsKey, wasRepeated {
-            // Nobody else knows the key: what the second answer calls a duplicate was stored by the first, whose answer was lost.
+        if needsKey {
+            // Nobody else knows the key: what is called a duplicate was stored by an attempt whose answer was lost.
             for (index, event) in batch.events.enumerated() where event.id == nil { receipt.entries[index].isDuplicate = false }
         }
         return receipt

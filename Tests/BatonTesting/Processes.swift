@@ -9,6 +9,8 @@ public final class ChildProcess: Sendable {
     private struct State {
         var output: [UInt8] = []
         var errors: [UInt8] = []
+        /// Standard output and standard error, until all of them was read.
+        var openStreams = 2
         var status: Status?
         var waiters: [CheckedContinuation<Status, Never>] = []
     }
@@ -36,10 +38,13 @@ public final class ChildProcess: Sendable {
         identifier = pipes.identifier
         let threads: [@Sendable () -> Void] = [
             { Self.feed(pipes.input, input) },
-            { Self.drain(pipes.errors) { bytes in self.state.withLock { $0.errors.append(contentsOf: bytes, upTo: Self.maximumOutput) } } },
+            {
+                Self.drain(pipes.errors) { bytes in self.state.withLock { $0.errors.append(contentsOf: bytes, upTo: Self.maximumOutput) } }
+                self.finishStream()
+            },
             {
                 Self.drain(pipes.output) { bytes in self.state.withLock { $0.output.append(contentsOf: bytes, upTo: Self.maximumOutput) } }
-                self.reap()
+                self.finishStream()
             },
         ]
         for body in threads { try Self.startThread(body) }
@@ -95,6 +100,15 @@ public final class ChildProcess: Sendable {
             process.send(signal: SIGKILL)
         }
         return (status, String(decoding: process.output, as: UTF8.self), String(decoding: process.errors, as: UTF8.self))
+    }
+
+    /// Whoever reads the last stream to its end reaps, so that nothing is missing once the status is known.
+    private func finishStream() {
+        let isLast = state.withLock { state in
+            state.openStreams -= 1
+            return state.openStreams == 0
+        }
+        if isLast { reap() }
     }
 
     private func reap() {

@@ -42,7 +42,7 @@ struct Invocation: Sendable {
         path.options.map { option in
             let setting = settings[option.name]
             let value = setting.map { option.isSecret ? "[redacted]" : $0.texts.joined(separator: ",") }
-            return (option.name, value ?? option.defaultText ?? "", setting?.source ?? .byDefault)
+            return (option.name, value ?? option.defaultText ?? (option.isFlag ? false.argument : ""), setting?.source ?? .byDefault)
         }
     }
 }

@@ -121,8 +121,8 @@ private struct Appending {
                 guard await retries.wait(after: error) else { throw error }
                 continue
             }
-            if isNameless, retries.count > 0 {
-                // Nobody else knows the name: what a later attempt calls a duplicate was stored by an earlier one.
+            if isNameless {
+                // Nobody else knows the name: what is called a duplicate was stored by an attempt whose answer was lost.
                 for (index, draft) in batch.events.enumerated() where draft.id == nil { receipt.entries[index].isDuplicate = false }
             }
             if expectedSeq != nil { expectedSeq = receipt.tail.seq }

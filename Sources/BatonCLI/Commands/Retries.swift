@@ -3,7 +3,7 @@ internal import BatonCore
 /// Tries again for a while, at growing distances, and says so.
 struct Retries {
     /// How often it waited.
-    private(set) var count = 0
+    private var count = 0
     private let limit: Duration
     private let console: Console
     private var start: ContinuousClock.Instant?

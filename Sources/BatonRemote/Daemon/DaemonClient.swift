@@ -43,16 +43,11 @@ final class DaemonClient: Sendable {
     /// Sends a request; returns the answer when it says that all went well.
     /// - Parameter repeatable: whether the daemon may see the request twice; by default only one that reads.
     func send(_ request: Request, repeatable: Bool? = nil) async throws(StoreError) -> HTTPClient.Reply {
-        try await exchange(request, repeatable: repeatable ?? (request.method == .get)).reply
-    }
-
-    /// Sends a request; says besides whether the daemon may have seen it more than once.
-    func exchange(_ request: Request, repeatable: Bool) async throws(StoreError) -> (reply: HTTPClient.Reply, wasRepeated: Bool) {
         var request = request
+        let repeatable = repeatable ?? (request.method == .get)
         if !request.body.isEmpty { request.headers.add("Content-Type", "application/json") }
         let deadline = Deadline.after(DaemonClient.timeout)
         var failures = 0
-        var wasSent = false
         while true {
             let reply: HTTPClient.Reply
             do throws(HTTPError) {
@@ -60,14 +55,13 @@ final class DaemonClient: Sendable {
                 reply = try await client.send(request, by: deadline, isRepeatable: false)
             } catch {
                 failures += 1
-                wasSent = wasSent || error.requestWasSent
                 guard error.isTransient, failures < DaemonClient.maximumAttempts, repeatable || !error.requestWasSent, !deadline.isPast else {
                     throw StoreError(error, url: client.url)
                 }
                 try? await Task.sleep(for: Backoff.delay(afterFailures: failures))
                 continue
             }
-            if reply.status.isSuccess { return (reply, wasSent) }
+            if reply.status.isSuccess { return reply }
             throw StoreError(reply, url: client.url)
         }
     }

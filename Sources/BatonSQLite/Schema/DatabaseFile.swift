@@ -12,7 +12,7 @@ struct DatabaseFile {
     /// The path as it is given to the system: never empty, never one of SQLite's special names.
     let path: String
     private let configuration: SQLiteConfiguration
-    private let migrations: [Migration]
+    let migrations: [Migration]
 
     /// "Bato", in the header of every file of ours (https://sqlite.org/pragma.html#pragma_application_id).
     static let applicationID = 0x4261_746F
@@ -107,7 +107,7 @@ struct DatabaseFile {
     }
 
     /// Refuses what is not ours, or not ours to understand.
-    private func checkIdentity(_ connection: Connection) throws(StoreError) {
+    func checkIdentity(_ connection: Connection) throws(StoreError) {
         let application = try connection.number("PRAGMA application_id") ?? 0
         let version = try connection.number("PRAGMA user_version") ?? 0
         if application == DatabaseFile.applicationID {

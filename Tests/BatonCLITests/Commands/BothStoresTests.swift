@@ -1,0 +1,98 @@
+import BatonCore
+import BatonTesting
+import Testing
+
+/// The same commands on a file and through a daemon.
+@Suite("A command does the same on a file and through a daemon")
+struct BothStoresTests {
+    /// A command line, what it reads, and how it ends.
+    struct Step {
+        let words: [String]
+        var input = ""
+        var status: Int32 = 0
+
+        init(_ line: String, input: String = "", status: Int32 = 0) {
+            words = line.split(separator: " ").map(String.init)
+            self.input = input
+            self.status = status
+        }
+
+        init(words: [String], status: Int32 = 0) {
+            self.words = words
+            self.status = status
+        }
+    }
+
+    static let script: [Step] = [
+        Step("sessions create demo/ann/first --title Start --tag a --tag b --ttl 1d"),
+        Step("sessions create demo/ann/first", status: 65),
+        Step("sessions create demo/ann/first --if-exists return"),
+        Step(words: ["sessions", "create", "demo/ann/with%2Fslash", "--metadata", #"{"k":{"n":[1,2.50]}}"#, "--state", #"{"user:lang":"de","x":1}"#]),
+        Step("sessions update demo/ann/first --status paused --if-match 1"),
+        Step("sessions update demo/ann/first --status paused --if-match 1", status: 65),
+        Step(words: ["sessions", "update", "demo/ann/first", "--title", "", "--ttl", "never", "--active-agent", "planner"]),
+        Step("append demo/ann/first", input: #"{"id":"e1","role":"user","content":"Grüß Gott"}"# + "\n" + #"{"id":"e2","content":{"a":1.0}}"# + "\n"),
+        Step("append demo/ann/first", input: #"{"id":"e2","content":"again"}"# + "\n\n" + #"{"id":"e3","role":"tool","content":null}"#),
+        Step("append demo/ann/first --if-match 2 --content late", status: 65),
+        Step("append demo/ann/first --if-match 3 --content seen --role assistant --author planner --type message --id e4"),
+        Step("append demo/ann/first", input: #"{"id":"e5","content":1,"stateDelta":{"app:n":1,"user:n":2,"n":3,"temp:n":4}}"#),
+        Step("append demo/ann/absent --content x", status: 66),
+        Step("append --create demo/bob/made --content x --id only"),
+        Step("append demo/ann/first", input: #"{"contents":1}"#, status: 65),
+        Step("append demo/ann/first", input: "{\"content\":1}\n{not json\n", status: 65),
+        Step("events demo/ann/first --limit 2"),
+        Step("events demo/ann/first --order desc --limit 2 --before 4"),
+        Step("events demo/ann/first --roles user,tool --after 1"),
+        Step("events demo/ann/absent", status: 66),
+        Step("events demo/ann/first --after 99", status: 66),
+        Step("tail demo/ann/first --count 3"),
+        Step("tail demo/ann/first --after 1 --until-seq 4 --roles tool"),
+        Step("tail demo/ann/first --last 1 --count 1"),
+        Step("tail demo/ann/absent", status: 66),
+        Step("state get demo/ann/first"),
+        Step("state get demo/ann/first user:n"),
+        Step("state get demo/ann/first nothing", status: 66),
+        Step(words: ["state", "set", "demo/ann/first", "user:limits", #"{"calls": 5}"#]),
+        Step("state set demo/ann/first city Vienna"),
+        Step("state set demo/ann/first --text number 12"),
+        Step("state set demo --scope app flag null"),
+        Step("state get demo --scope app"),
+        Step("state get demo/ann --scope user"),
+        Step("state get demo/ann/first --scope session"),
+        Step("state delete demo/ann/first city user:limits nothing"),
+        Step("state get demo/ann/first"),
+        Step("sessions show demo/ann/first --events 2"),
+        Step("sessions list demo/ann --order created"),
+        Step("sessions list demo --limit 1 --status paused"),
+        Step("sessions list demo/ann --tag b"),
+        Step("sessions touch demo/ann/first"),
+        Step("sessions delete demo/ann/first demo/ann/first"),
+        Step("events demo/ann/first", status: 66),
+        Step("sessions list demo"),
+    ]
+
+    @Test("the same output, the same errors, the same exit codes")
+    func sameBehaviour() async throws {
+        try await withTemporaryDirectory { directory in
+            try await withDaemon(store: "sqlite:\(directory)/served.db") { daemon in
+                for step in Self.script {
+                    let file = try await BatonProcess.run(step.words, store: "sqlite:\(directory)/file.db", input: step.input)
+                    let served = try await BatonProcess.run(step.words, store: daemon.url, input: step.input)
+                    let line = step.words.joined(separator: " ")
+                    #expect(file.status == step.status, "\(line): \(file.errors)")
+                    #expect(served.status == step.status, "\(line): \(served.errors)")
+                    #expect(Self.timeless(file.output) == Self.timeless(served.output), "\(line)")
+                    #expect(Self.timeless(file.errors) == Self.timeless(served.errors), "\(line)")
+                }
+            }
+        }
+    }
+
+    /// What differs from run to run, taken out.
+    private static func timeless(_ text: String) -> String {
+        text.replacing(/[0-9]{16}_(?=[0-9]{16})/, with: "TIME_")
+            .replacing(/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{12}Z/, with: "TIME")
+            .replacing(/"generation":"[0-9a-f]{16}"/, with: "GENERATION")
+            .replacing(/"id":"[0-9a-f]{16}-/, with: "\"id\":\"MADE-")
+    }
+}
