@@ -112,13 +112,13 @@ public final class SQLiteStorage: Storage {
 
     // MARK: - Threads
 
-    private func write<Value: Sendable>(
+    func write<Value: Sendable>(
         _ body: @escaping @Sendable (Writing) throws(StoreError) -> Value
     ) async throws(StoreError) -> Value {
         try await writer.queue.perform(body)
     }
 
-    private func read<Value: Sendable>(
+    func read<Value: Sendable>(
         _ body: @escaping @Sendable (Reading) throws(StoreError) -> Value
     ) async throws(StoreError) -> Value {
         guard let readers else { return try await write { (writing) throws(StoreError) in try body(writing.reading) } }

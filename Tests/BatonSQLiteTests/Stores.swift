@@ -67,6 +67,48 @@ final class TestClock: Sendable {
     func advance(seconds: Int) { milliseconds.withLock { $0 += seconds * 1000 } }
 }
 
+/// Counts from any thread.
+final class Counter: Sendable {
+    private let number = Mutex(0)
+
+    var count: Int { number.withLock { $0 } }
+
+    func increment() { number.withLock { $0 += 1 } }
+}
+
+/// Holds a thread of a store until it is opened, for ten seconds at most.
+final class Gate: @unchecked Sendable {
+    private let monitor = Monitor()
+    private var isOpen = false
+    private var isReached = false
+
+    /// Waits; called on a thread of the store, never on a cooperative one.
+    func pass() {
+        let end = Instant.now.advanced(by: .seconds(10))
+        monitor.withLock {
+            isReached = true
+            while !isOpen, Instant.now < end { monitor.wait(until: end) }
+        }
+    }
+
+    func open() {
+        monitor.withLock { isOpen = true }
+        monitor.broadcast()
+    }
+
+    /// Whether somebody stands before it.
+    var hasVisitor: Bool { monitor.withLock { isReached && !isOpen } }
+}
+
+extension SQLiteStorage {
+    /// Holds the writer inside a transaction until the gate is opened, so that calls queue up.
+    func holdWriter(at gate: Gate) async throws -> Task<Void, any Error> {
+        let task = Task { try await self.write { (_) throws(StoreError) in gate.pass() } }
+        guard try await eventually({ gate.hasVisitor }) else { throw CancellationError() }
+        return task
+    }
+}
+
 /// Runs `body` with a store that is closed afterwards, whatever happens.
 func withStore<Result>(
     at location: SQLiteStorage.Location, _ configuration: SQLiteConfiguration = SQLiteConfiguration(durability: .normal),
@@ -118,4 +160,20 @@ extension SQLiteStorage {
             left -= size
         }
     }
+}
+
+/// The files of a directory that this process has open.
+func openFiles(in scratch: Scratch) -> [String] {
+    guard let directory = opendir("/proc/self/fd") else { return [] }
+    defer { closedir(directory) }
+    var files: [String] = []
+    while let entry = readdir(directory) {
+        let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        var buffer = [CChar](repeating: 0, count: 4096)
+        let count = readlink("/proc/self/fd/\(name)", &buffer, buffer.count)
+        guard count > 0 else { continue }
+        let target = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        if target.hasPrefix(scratch.path + "/") { files.append(target) }
+    }
+    return files
 }

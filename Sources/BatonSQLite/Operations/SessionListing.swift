@@ -66,8 +66,8 @@ struct SessionListSQL {
         switch query.status {
         case nil: break
         case .active: conditions.append("s.status = ?4")
-        // Saying it twice is what lets SQLite use a partial index (https://sqlite.org/partialindex.html §3).
-        default: conditions.append("s.status = ?4 AND s.status > 0")
+        // Saying it twice, in the words of the index, is what lets SQLite use a partial index (https://sqlite.org/partialindex.html §3).
+        default: conditions.append("s.status = ?4 AND s.status <> 0")
         }
         if query.after != nil {
             conditions.append(isOfUser ? "(s.\(time), s.id) < (?5, ?7)" : "(s.\(time), s.user, s.id) < (?5, ?6, ?7)")

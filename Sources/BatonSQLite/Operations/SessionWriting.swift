@@ -65,20 +65,21 @@ extension Writing {
         return try reading.snapshot(row)
     }
 
-    func touch(_ key: SessionKey, _ query: SnapshotQuery = SnapshotQuery()) throws(StoreError) -> SessionSnapshot {
+    func touch(_ key: SessionKey) throws(StoreError) -> SessionSnapshot {
         let reading = reading
         let row = try extendLife(of: key, reading)
-        return try reading.snapshot(row, query)
+        hint(key)
+        return try reading.snapshot(row)
     }
 
-    /// Restarts the session's lifetime, as reading it does where the policy says so.
+    /// Restarts the session's lifetime, as reading it does where the policy says so. Nobody is told: whoever reads because of a hint
+    /// would hint, and read again, for ever.
     func extendLife(of key: SessionKey, _ reading: Reading) throws(StoreError) -> SessionRow {
         var row = try reading.session(key)
         let expiresAt = SessionRow.expiry(row.ttl, from: row.now(reading.now))
         if expiresAt != row.expiresAt {
             row.expiresAt = expiresAt
             try db.run("UPDATE sessions SET expires_ms = ?2 WHERE pk = ?1", row.pk, expiresAt)
-            hint(key)
         }
         return row
     }

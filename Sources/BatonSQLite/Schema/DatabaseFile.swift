@@ -47,11 +47,13 @@ struct DatabaseFile {
         var connections = [try connect()]
         try migrate(connections[0])
         for _ in 1..<max(1, count) { connections.append(try connect()) }
+        // The writer touches the newest pages of many sessions in turn.
+        try connections[0].execute("PRAGMA cache_size = -16384")
         for connection in connections {
             try connection.execute("PRAGMA synchronous = \(configuration.durability == .full ? "FULL" : "NORMAL")")
             // The log starts over rather than being truncated; after a flood it is cut back to this size.
             try connection.execute("PRAGMA journal_size_limit = \(64 << 20)")
-            // Checkpoints are made by `Checkpointing`, which knows the right moment.
+            // `Writer` knows the right moment for checkpoints.
             sqlite3_wal_autocheckpoint(connection.handle, 0)
         }
         return connections
@@ -88,7 +90,7 @@ struct DatabaseFile {
 
     private func refusal(_ sentence: String) -> StoreError { StoreError(.storeUnavailable, "\(path) \(sentence)") }
 
-    /// Reads the header, and as much of the rest as a moment allows, without being able to change anything.
+    /// Reads the header and, of a small file, the rest, without being able to change anything.
     private func inspect() throws(StoreError) {
         let connection = try Connection(opening: path, mode: .immutable)
         defer { connection.close() }
@@ -96,7 +98,7 @@ struct DatabaseFile {
             try checkIdentity(connection)
             // With a log or a journal beside it the main file alone need not be consistent.
             guard !exists(path + "-wal"), !exists(path + "-journal") else { return }
-            if let finding = try quickCheck(connection), !exists(path + "-wal") {
+            if let finding = try structuralDamage(connection), !exists(path + "-wal") {
                 throw StoreError(.storeCorrupt, "\(path) is damaged: \(finding)")
             }
         } catch {
@@ -124,21 +126,19 @@ struct DatabaseFile {
         }
     }
 
-    /// What is wrong with the structure, as far as it can be found in a quarter of a second.
-    private func quickCheck(_ connection: Connection) throws(StoreError) -> String? {
-        let deadline = Deadline(at: Instant.now.advanced(by: .milliseconds(250)))
-        return try withExtendedLifetime(deadline) { () throws(StoreError) in
-            deadline.watch(connection)
-            defer { deadline.unwatch(connection) }
-            do throws(StoreError) {
-                let finding = try connection.text("PRAGMA quick_check(1)")
-                return finding == "ok" ? nil : finding
-            } catch {
-                if error.code == .cancelled { return nil }
-                throw error
-            }
-        }
+    /// What is wrong with the structure of the file. A large one is only measured: looking through it would take long, and damage
+    /// shows when its place is read.
+    private func structuralDamage(_ connection: Connection) throws(StoreError) -> String? {
+        let size = (try connection.number("PRAGMA page_count") ?? 0) * (try connection.number("PRAGMA page_size") ?? 0)
+        var status = stat()
+        if stat(path, &status) == 0, status.st_size < size { return "it has \(status.st_size) bytes and should have \(size)" }
+        guard size <= DatabaseFile.checkedBytes else { return nil }
+        let finding = try connection.text("PRAGMA quick_check(1)")
+        return finding == "ok" ? nil : finding
     }
+
+    /// The largest file whose structure is looked through whenever it is opened.
+    private static let checkedBytes = 32 << 20
 
     private func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
@@ -149,7 +149,7 @@ struct DatabaseFile {
         let (seconds, attoseconds) = configuration.busyTimeout.components
         let milliseconds = min(max(seconds, 0), 86_400) * 1000 + attoseconds / 1_000_000_000_000_000
         sqlite3_busy_timeout(connection.handle, Int32(milliseconds))
-        try connection.execute("PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY")
+        try connection.execute("PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON")
         return connection
     }
 
@@ -201,22 +201,4 @@ private func makeFile(_ path: String, permissions: mode_t) -> Int32 {
     guard descriptor >= 0 else { return errno }
     close(descriptor)
     return 0
-}
-
-/// Interrupts what runs on a connection once its time is over.
-private final class Deadline {
-    private let end: Instant
-
-    init(at end: Instant) { self.end = end }
-
-    func watch(_ connection: Connection) {
-        sqlite3_progress_handler(
-            connection.handle, 10_000,
-            { context in
-                guard let context else { return 0 }
-                return Unmanaged<Deadline>.fromOpaque(context).takeUnretainedValue().end <= .now ? 1 : 0
-            }, Unmanaged.passUnretained(self).toOpaque())
-    }
-
-    func unwatch(_ connection: Connection) { sqlite3_progress_handler(connection.handle, 0, nil, nil) }
 }

@@ -55,10 +55,10 @@ extension Migration {
         CREATE INDEX sessions_user_created ON sessions (app, user, created_ms, id);
         CREATE INDEX sessions_app_updated ON sessions (app, updated_ms, user, id);
         CREATE INDEX sessions_app_created ON sessions (app, created_ms, user, id);
-        CREATE INDEX aside_user_updated ON sessions (app, user, status, updated_ms, id) WHERE status > 0;
-        CREATE INDEX aside_user_created ON sessions (app, user, status, created_ms, id) WHERE status > 0;
-        CREATE INDEX aside_app_updated ON sessions (app, status, updated_ms, user, id) WHERE status > 0;
-        CREATE INDEX aside_app_created ON sessions (app, status, created_ms, user, id) WHERE status > 0;
+        CREATE INDEX aside_user_updated ON sessions (app, user, status, updated_ms, id) WHERE status <> 0;
+        CREATE INDEX aside_user_created ON sessions (app, user, status, created_ms, id) WHERE status <> 0;
+        CREATE INDEX aside_app_updated ON sessions (app, status, updated_ms, user, id) WHERE status <> 0;
+        CREATE INDEX aside_app_created ON sessions (app, status, created_ms, user, id) WHERE status <> 0;
 
         CREATE TABLE profiles (
             session INTEGER PRIMARY KEY REFERENCES sessions (pk) ON DELETE CASCADE,

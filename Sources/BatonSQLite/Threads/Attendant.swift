@@ -15,6 +15,8 @@ final class Attendant: @unchecked Sendable {
     private struct Shared {
         var isClosed = false
         var wantsCheckpoint = false
+        /// Somebody observes since the last look at who does.
+        var hasNews = false
         /// What this process has counted since it opened the file.
         var own = Writing.Counters()
     }
@@ -36,11 +38,12 @@ final class Attendant: @unchecked Sendable {
     func run() {
         var watch: Watch?
         while true {
+            monitor.withLock { shared.hasNews = false }
             let isObserved = !observers.isEmpty
             if !isObserved { watch = nil }
             let deadline = isObserved ? Instant.now.advanced(by: watch == nil ? .zero : Attendant.pollInterval) : nil
             let (isClosed, wantsCheckpoint) = monitor.withLock {
-                if !shared.isClosed, !shared.wantsCheckpoint, deadline.map({ $0 > .now }) ?? true { monitor.wait(until: deadline) }
+                if !shared.isClosed, !shared.wantsCheckpoint, !shared.hasNews, deadline.map({ $0 > .now }) ?? true { monitor.wait(until: deadline) }
                 defer { shared.wantsCheckpoint = false }
                 return (shared.isClosed, shared.wantsCheckpoint)
             }
@@ -57,7 +60,10 @@ final class Attendant: @unchecked Sendable {
     }
 
     /// Somebody observes from now on.
-    func wake() { monitor.signal() }
+    func wake() {
+        monitor.withLock { shared.hasNews = true }
+        monitor.signal()
+    }
 
     // MARK: - Checkpoints
 

@@ -171,6 +171,7 @@ final class Writer: @unchecked Sendable {
         let start = Instant.now
         let count = garbageStep
         step { (writing) throws(StoreError) in self.hasGarbage = try writing.collectGarbage(upTo: count) }
+        statistics.update { $0.hasGarbage = hasGarbage }
         // Rows may be tiny or have megabytes: steps are measured by their time.
         let time = Instant.now.milliseconds(since: start)
         if time < 3 { garbageStep = min(garbageStep * 2, 8192) } else if time > 8 { garbageStep = max(garbageStep / 2, 1) }
