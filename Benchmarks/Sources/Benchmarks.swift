@@ -7,6 +7,7 @@ enum Benchmarks {
         ("daemon", DaemonBenchmark.run),
         ("http", HTTPBenchmark.run),
         ("io", IOBenchmark.run),
+        ("sqlite", SQLiteBenchmark.run),
     ]
 
     static func main() async throws {
