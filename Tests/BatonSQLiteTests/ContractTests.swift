@@ -1,0 +1,33 @@
+import BatonCore
+import BatonSQLite
+import BatonTesting
+import Testing
+
+@Suite struct ContractTests {
+    /// Stores in memory, or in files of their own.
+    private struct Fixture: StorageFixture {
+        let inMemory: Bool
+
+        var name: String { inMemory ? "sqlite in memory" : "sqlite in a file" }
+
+        func open(_ policy: StorePolicy, clock: @escaping @Sendable () -> Timestamp) async throws -> OpenedStorage {
+            let configuration = SQLiteConfiguration(durability: .normal)
+            if inMemory {
+                return OpenedStorage(try await SQLiteStorage(at: .memory, configuration: configuration, policy: policy, clock: clock))
+            }
+            let scratch = Scratch()
+            let open: @Sendable () async throws -> any Storage = {
+                try await SQLiteStorage(at: .file(scratch.file()), configuration: configuration, policy: policy, clock: clock)
+            }
+            return OpenedStorage(try await open(), reopen: open)
+        }
+    }
+
+    @Test(arguments: StorageContract.all) func inMemory(_ contract: StorageContract) async throws {
+        try await contract.run(on: Fixture(inMemory: true))
+    }
+
+    @Test(arguments: StorageContract.all) func inAFile(_ contract: StorageContract) async throws {
+        try await contract.run(on: Fixture(inMemory: false))
+    }
+}
