@@ -30,4 +30,8 @@ import Testing
     @Test(arguments: StorageContract.all) func inAFile(_ contract: StorageContract) async throws {
         try await contract.run(on: Fixture(inMemory: false))
     }
+
+    @Test(arguments: 1...24 as ClosedRange<UInt64>) func doesAsTheModelDoes(seed: UInt64) async throws {
+        try await RandomOperations(seed: seed).check(Fixture(inMemory: !seed.isMultiple(of: 4)))
+    }
 }

@@ -76,7 +76,7 @@ final class Counter: Sendable {
     func increment() { number.withLock { $0 += 1 } }
 }
 
-/// Holds a thread of a store until it is opened, for ten seconds at most.
+/// Holds a thread of a store until it is opened, for a minute at most.
 final class Gate: @unchecked Sendable {
     private let monitor = Monitor()
     private var isOpen = false
@@ -84,7 +84,7 @@ final class Gate: @unchecked Sendable {
 
     /// Waits; called on a thread of the store, never on a cooperative one.
     func pass() {
-        let end = Instant.now.advanced(by: .seconds(10))
+        let end = Instant.now.advanced(by: .seconds(60))
         monitor.withLock {
             isReached = true
             while !isOpen, Instant.now < end { monitor.wait(until: end) }
@@ -126,9 +126,9 @@ func withStore<Result>(
     }
 }
 
-/// Waits until a condition holds, for at most ten seconds.
+/// Waits until a condition holds, for at most half a minute.
 func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
-    let end = ContinuousClock.now + .seconds(10)
+    let end = ContinuousClock.now + .seconds(30)
     while ContinuousClock.now < end {
         if try await condition() { return true }
         try await Task.sleep(for: .milliseconds(5))

@@ -28,7 +28,7 @@ extension Writing {
             row = try insert(SessionDraft(), at: key, now: reading.now)
             hint(key)
         }
-        try store(plan, &row)
+        try store(plan, &row, clock: reading.now)
         try trim(&row)
         row.change(at: plan.now)
         let receipt = AppendReceipt(entries: plan.entries(generation: row.generation), version: row.version, tail: row.tail)
@@ -38,7 +38,8 @@ extension Writing {
         return receipt
     }
 
-    private func store(_ plan: AppendPlan, _ row: inout SessionRow) throws(StoreError) {
+    /// State that others share lives by the clock, not by the session's time.
+    private func store(_ plan: AppendPlan, _ row: inout SessionRow, clock: Int) throws(StoreError) {
         for item in plan.items {
             guard case .new(let seq) = item.place else { continue }
             // Forgotten with the events before the floor, and not deleted yet: the id is free all the same.
@@ -49,7 +50,7 @@ extension Writing {
                 INSERT INTO events (pk, session, seq, ms, edited_ms, id, role, author, type, branch, body)
                 VALUES (?1, ?2, ?3, ?4, NULL, ?5, ?6, ?7, ?8, ?9, ?10)
                 """, nextEvent(), row.pk, seq, plan.now, draft.id, draft.role, draft.author, draft.type, draft.branch, draft.body)
-            if !draft.delta.isEmpty { try apply(draft.delta, for: row, now: plan.now) }
+            if !draft.delta.isEmpty { try apply(draft.delta, for: row, now: clock) }
             row.events += 1
             row.tail = Offset(milliseconds: plan.now, seq: seq)
         }

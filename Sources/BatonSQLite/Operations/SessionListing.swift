@@ -69,9 +69,8 @@ struct SessionListSQL {
         // Saying it twice, in the words of the index, is what lets SQLite use a partial index (https://sqlite.org/partialindex.html §3).
         default: conditions.append("s.status = ?4 AND s.status <> 0")
         }
-        if query.after != nil {
-            conditions.append(isOfUser ? "(s.\(time), s.id) < (?5, ?7)" : "(s.\(time), s.user, s.id) < (?5, ?6, ?7)")
-        }
+        // The user counts in a user's list too: the position may come from the list of the application.
+        if query.after != nil { conditions.append("(s.\(time), s.user, s.id) < (?5, ?6, ?7)") }
         let source: String
         if query.tag == nil {
             source = "sessions s INDEXED BY \(index)"
