@@ -80,28 +80,37 @@ public struct JSON: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// The value of the last member with this name; `nil` when absent or when this is no object. O(length).
-    public subscript(name: String) -> JSON? { members?.last { $0.name == name }?.value }
+    public subscript(name: String) -> JSON? { members?.last { Name.isSame($0.name, name) }?.value }
 }
 
 extension JSON {
     /// This value changed by a merge patch (RFC 7396): members of objects are merged, `null` removes, anything else replaces.
+    ///
+    /// Names are compared as RFC 8259 §8.3 says, code unit by code unit. Of members with the same name the last one counts, and
+    /// only it is left. O(length), for each level that both objects have.
     public func merging(_ patch: JSON) -> JSON {
         guard let changes = patch.members else { return patch }
-        var members = self.members ?? []
+        var members: [(name: String, value: JSON?)] = []
+        var places: [[UInt8]: Int] = [:]
+        for (name, value) in self.members ?? [] {
+            if let earlier = places.updateValue(members.count, forKey: Array(name.utf8)) { members[earlier].value = nil }
+            members.append((name, value))
+        }
         for (name, change) in changes {
-            let index = members.lastIndex { $0.name == name }
-            if change.isNull {
-                members.removeAll { $0.name == name }
-            } else if let index {
-                members[index].value = members[index].value.merging(change)
-            } else {
+            if let place = places[Array(name.utf8)] {
+                // A member that an earlier `null` of this patch took away is merged into nothing.
+                members[place].value = change.isNull ? nil : (members[place].value ?? .null).merging(change)
+            } else if !change.isNull {
+                places[Array(name.utf8)] = members.count
                 // RFC 7396 §2: a new member is merged into nothing, so that nulls inside it vanish.
                 members.append((name, JSON.null.merging(change)))
             }
         }
         var writer = JSONWriter()
         writer.object { writer in
-            for (name, value) in members { writer.member(name, value) }
+            for (name, value) in members {
+                if let value { writer.member(name, value) }
+            }
         }
         return JSON(checked: writer.bytes)
     }
