@@ -67,8 +67,10 @@ public struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertible
             }
             return value
         }
-        func has(_ character: Character, at index: Int) -> Bool {
-            index < bytes.count && (bytes[index] | 0x20) == (character.asciiValue! | 0x20)
+        // RFC 3339 §5.6: `T` and `Z` may be small, which is one bit more. In other bytes the bit makes another character.
+        func has(_ character: Unicode.Scalar, at index: Int) -> Bool {
+            guard index < bytes.count else { return false }
+            return bytes[index] == UInt8(ascii: character) || (character.properties.isAlphabetic && bytes[index] == UInt8(ascii: character) | 0x20)
         }
         guard let year = number(0, 4), has("-", at: 4), let month = number(5, 2), has("-", at: 7), let day = number(8, 2), has("T", at: 10),
             let hour = number(11, 2), has(":", at: 13), let minute = number(14, 2), has(":", at: 16), let second = number(17, 2),

@@ -46,7 +46,12 @@ struct WriterTests {
     ])
     func `strings are escaped where RFC 8259 wants it and nowhere else`(text: String, json: String) {
         #expect(written { $0.string(text) } == json)
-        #expect(written { $0.object { $0.name(text); $0.null() } } == "{\(json):null}")
+        #expect(
+            written {
+                $0.object {
+                    $0.name(text); $0.null()
+                }
+            } == "{\(json):null}")
     }
 
     @Test func `any text comes back as it was`() throws {
