@@ -1,5 +1,5 @@
-/// Waits until `condition` holds; false when it does not within `limit`.
-public func eventually(within limit: Duration = .seconds(30), _ condition: () async throws -> Bool) async rethrows -> Bool {
+/// Waits until `condition` holds; false when it does not within `limit`, which is long, because machines that run tests are busy.
+public func eventually(within limit: Duration = .seconds(60), _ condition: () async throws -> Bool) async rethrows -> Bool {
     let deadline = ContinuousClock.now + limit
     while true {
         if try await condition() { return true }

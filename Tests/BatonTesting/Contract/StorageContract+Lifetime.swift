@@ -330,7 +330,7 @@ extension StorageContract {
                     }
                 }
             }
-            #expect(await eventually { answered.withLock { $0.count > 50 } })
+            #expect(await eventually { answered.withLock { $0.count > 20 } })
             await storage.close()
             for writer in writers { try await writer.value }
             let seqs = answered.withLock { $0 }

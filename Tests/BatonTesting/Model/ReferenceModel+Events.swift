@@ -14,7 +14,8 @@ extension ReferenceModel.Contents {
             return answer.receipt
         }
 
-        let places = living.map { sessions[$0].placesByID } ?? [:]
+        let hasIDs = batch.events.contains { $0.id != nil }
+        let places = living.map { hasIDs ? sessions[$0].placesByID : [:] } ?? [:]
         let known = try batch.events.map { (draft) throws(StoreError) -> Offset? in
             guard let living, let id = draft.id else { return nil }
             return try sessions[living].placeOfMadeID(id) ?? places[Array(id.utf8)]
