@@ -147,12 +147,12 @@ public final class RemoteStorage: Storage {
 
     /// `GET …/state`.
     public func state(_ scope: StateScope) async throws(StoreError) -> [String: JSON] {
-        try StateObject.decode(try await daemon.send(Request(.get, try scope.path(), query: scope.query)).body)
+        try StateObject.decode(try await daemon.send(Request(.get, try path(of: scope), query: scope.query)).body)
     }
 
     /// `POST …/state`, which changes keys in one step.
     public func change(_ scope: StateScope, _ changes: [StateChange]) async throws(StoreError) -> [String: JSON] {
-        let request = Request(.post, try scope.path(), query: scope.query, body: StateChange.wireForm(of: changes.map { ($0.key, $0) }))
+        let request = Request(.post, try path(of: scope), query: scope.query, body: StateChange.wireForm(of: changes.map { ($0.key, $0) }))
         return try StateObject.decode(try await daemon.send(request).body)
     }
 
@@ -162,6 +162,11 @@ public final class RemoteStorage: Storage {
             delta.session.map { ($0.key, $0) } + delta.user.map { ("user:" + $0.key, $0) } + delta.app.map { ("app:" + $0.key, $0) }
         let request = Request(.post, key.path + "/state", body: StateChange.wireForm(of: changes))
         return SessionState(merged: try StateObject.decode(try await daemon.send(request).body))
+    }
+
+    private func path(of scope: StateScope) throws(StoreError) -> String {
+        if watches.isClosed { throw StoreError.storeClosed }
+        return try scope.path()
     }
 
     // MARK: - Following

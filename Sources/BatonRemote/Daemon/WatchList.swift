@@ -29,6 +29,8 @@ final class WatchList: Sendable {
 
     init(_ daemon: DaemonClient) { self.daemon = daemon }
 
+    var isClosed: Bool { state.withLock { $0.isClosed } }
+
     func observe(_ observer: @escaping @Sendable (StorageHint) -> Void) -> StorageObservation {
         let number = state.withLock { state in
             let number = state.nextNumber()
