@@ -8,6 +8,7 @@ enum Benchmarks {
         ("http", HTTPBenchmark.run),
         ("io", IOBenchmark.run),
         ("sqlite", SQLiteBenchmark.run),
+        ("redis", RedisBenchmark.run),
     ]
 
     static func main() async throws {

@@ -1,4 +1,5 @@
 import BatonIO
+import BatonTelemetry
 import BatonTesting
 import Testing
 
@@ -397,6 +398,25 @@ struct ClientTests {
             _ = try await client.pipeline(GET("k"), GET("k"))
             await client.close()
             #expect(recorder.events.lines == ["+PING", "-PING", "+SET", "-SET", "+HLEN", "-HLEN server", "+PIPELINE", "-PIPELINE"])
+        }
+    }
+
+    @Test("keeps its latencies, errors and counts in a registry of metrics")
+    func metrics() async throws {
+        try await RedisServer.with { server in
+            let registry = Metrics()
+            let metrics = RedisMetrics(registry)
+            let client = try RedisClient(RedisConfiguration(port: server.port), observer: metrics)
+            metrics.observe(client)
+            _ = try await client.send(SET("k", "v"))
+            _ = try await client.send(SET("k", "w"))
+            _ = try? await client.send(HLEN("k"))
+            let text = String(decoding: registry.exposition(), as: UTF8.self)
+            #expect(text.contains("redis_client_command_seconds_count{command=\"SET\"} 2"))
+            #expect(text.contains("redis_client_command_errors_total{command=\"HLEN\",reason=\"WRONGTYPE\"} 1"))
+            #expect(text.contains("redis_client_connects_total 1"))
+            #expect(text.contains("redis_client_queued_commands 0"))
+            await client.close()
         }
     }
 }
