@@ -319,12 +319,14 @@ extension StorageContract {
             let writers = (0..<8).map { _ in
                 Task {
                     do {
-                        while true {
+                        let deadline = ContinuousClock.now + .seconds(120)
+                        while ContinuousClock.now < deadline {
                             let receipt = try await storage.append(EventBatch([.text("x")]), to: key)
                             answered.withLock { $0.append(receipt.tail.seq) }
                             // A storage that never suspends would keep all threads for the writers.
                             await Task.yield()
                         }
+                        Issue.record("a closed storage goes on answering")
                     } catch let error as StoreError {
                         #expect(error.code == .closed)
                     }

@@ -28,6 +28,8 @@ struct RandomRun {
         let storage: any Storage
         /// The latest generation of each session.
         var generations: [SessionKey: String] = [:]
+        /// The ids that were given out for each session.
+        var ids: [SessionKey: [String]] = [:]
     }
 
     private let clock: ManualClock
@@ -88,7 +90,11 @@ struct RandomRun {
         let renamed = actual.renamed(names)
         guard expected == renamed else { return "\(step)\n  model:   \(expected)\n  storage: \(renamed)" }
         switch (expected, step) {
-        case (.receipt(let receipt), .append(let key, _, _, _, _)): offsets[key, default: []] += receipt.entries.map(\.offset)
+        case (.receipt(let receipt), .append(let key, _, _, _, _)):
+            offsets[key, default: []] += receipt.entries.map(\.offset)
+            for (index, answer) in [expected, actual].enumerated() {
+                if case .receipt(let receipt) = answer { sides[index].ids[key, default: []] += receipt.entries.map(\.id) }
+            }
         case (.sessions(let page), _): position = page.next
         default: break
         }
@@ -158,6 +164,7 @@ struct RandomRun {
         switch id {
         case .own(let text): text
         case .made(let seq): SessionRecord.madeID(generation: side.generations[key] ?? "none", seq: seq)
+        case .recent(let distance): side.ids[key]?.dropLast(distance).last ?? "none"
         }
     }
 

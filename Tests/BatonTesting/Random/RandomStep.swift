@@ -28,8 +28,10 @@ enum RandomStep: Sendable {
 /// The id of an event.
 enum RandomID: Hashable, Sendable {
     case own(String)
-    /// One that the store made in the session's latest generation that is known.
+    /// One that the store made, or will make, in the session's latest generation that is known.
     case made(seq: Int)
+    /// One that was given out for the session, in any generation; 0 is the last.
+    case recent(Int)
 }
 
 /// An event to append.
@@ -75,35 +77,35 @@ extension RandomStep {
     static func random(using random: inout SplitMix64) -> RandomStep {
         func chance(_ percent: Int, _ random: inout SplitMix64) -> Bool { Int.random(in: 0..<100, using: &random) < percent }
         func pick<Value>(_ values: [Value], _ random: inout SplitMix64) -> Value { values.randomElement(using: &random)! }
-        // Half of what happens, happens in two sessions.
-        let key = chance(50, &random) ? keys[Int.random(in: 0..<2, using: &random)] : pick(keys, &random)
+        // Most of what happens, happens in two sessions.
+        let key = chance(75, &random) ? keys[Int.random(in: 0..<2, using: &random)] : pick(keys, &random)
         switch Int.random(in: 0..<100, using: &random) {
         case 0..<9:
-            let seconds = pick([0, 1, 5, 10, 20, 25, 30, 31, -1, -5, -3600], &random)
+            let seconds = pick([0, 0, 1, 1, 1, 2, 5, 10, 20, 31, -1, -5, -3600], &random)
             return .clock(milliseconds: seconds * 1000 + pick([0, 0, 1, 999, -1], &random))
         case 9..<18:
             return .create(
                 key,
                 SessionDraft(
                     title: chance(50, &random) ? "title" : nil, tags: tags.filter { _ in chance(40, &random) }, state: delta(&random),
-                    lifetime: pick([.storeDefault, .unlimited, .seconds(10), .seconds(31)], &random)))
+                    lifetime: pick([.storeDefault, .storeDefault, .unlimited, .seconds(20), .seconds(31)], &random)))
         case 18..<22: return .session(key, SnapshotQuery(events: pick([0, 1, 3, 100], &random), filter: filter(&random)))
         case 22..<27:
             return .update(key, patch(&random), version: chance(40, &random) ? RandomNumber(distance: pick([0, 0, 1, -1], &random)) : nil)
         case 27..<28: return .touch(key)
-        case 28..<31: return .delete(key)
-        case 31..<37:
+        case 28..<30: return .delete(key)
+        case 30..<36:
             let query = SessionQuery(
                 of: chance(50, &random) ? .user(key.owner) : .app(key.app), limit: pick([1, 2, 100], &random),
                 status: chance(20, &random) ? pick(SessionRecord.Status.allCases, &random) : nil,
                 tag: chance(30, &random) ? pick(tags, &random) : nil,
                 order: pick(SessionQuery.Order.allCases, &random), events: pick([0, 0, 2], &random))
             return .sessions(query, following: chance(60, &random))
-        case 37..<60:
+        case 36..<60:
             let count = pick([1, 1, 1, 2, 3, 6], &random)
             let events = (0..<count).map { number in
                 RandomEvent(
-                    id: chance(50, &random) ? id(&random) : nil, role: chance(70, &random) ? pick(roles, &random) : nil, text: "\(number)",
+                    id: chance(35, &random) ? id(&random) : nil, role: chance(70, &random) ? pick(roles, &random) : nil, text: "\(number)",
                     state: chance(30, &random) ? [pick(stateKeys, &random): pick(values, &random)] : [:])
             }
             return .append(
@@ -136,8 +138,11 @@ extension RandomStep {
     }
 
     private static func id(_ random: inout SplitMix64) -> RandomID {
-        Int.random(in: 0..<3, using: &random) == 0
-            ? .made(seq: Int.random(in: 1...12, using: &random)) : .own(["a", "b", "c", "é", "e\u{301}"].randomElement(using: &random)!)
+        switch Int.random(in: 0..<10, using: &random) {
+        case 0: .made(seq: Int.random(in: 1...12, using: &random))
+        case 1..<5: .own(["a", "b", "c", "d", "é", "e\u{301}"].randomElement(using: &random)!)
+        default: .recent(Int.random(in: 0..<6, using: &random))
+        }
     }
 
     private static func place(_ random: inout SplitMix64) -> RandomPlace {
