@@ -167,7 +167,8 @@ private struct Service {
             // Closing the standard descriptors would let a file take their place.
             if descriptor > 2 { close(Int32(descriptor)) }
         }
-        guard Terminal.isTerminal(console.error), let url = urls.first, url.hasPrefix("http") else { return }
+        // A script that starts the daemon in the background says by itself what to do next.
+        guard Terminal.isTerminal(0), Terminal.isTerminal(console.error), let url = urls.first, url.hasPrefix("http") else { return }
         let authorization = daemon.requiresTokens ? " -H \"Authorization: Bearer $BATON_TOKEN\"" : ""
         console.say(
             """
