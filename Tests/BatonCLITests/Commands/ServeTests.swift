@@ -15,6 +15,7 @@ struct ServeTests {
                     "-c", "exec \"$0\" \"$@\" 5>\"\(directory)/ready\"", BatonProcess.binary, "serve", "--listen", "127.0.0.1:0", "--listen",
                     "unix:\(directory)/socket", "--store", "sqlite::memory:", "--ready-fd", "5", "--pid-file", pidFile,
                 ])
+            defer { process.send(signal: SIGKILL) }
             try await eventually("the addresses are written") { try read("\(directory)/ready").contains("unix:") }
             let addresses = try read("\(directory)/ready").split(separator: "\n").map(String.init)
             #expect(addresses.count == 2 && addresses[0].hasPrefix("http://127.0.0.1:") && addresses[1] == "unix:\(directory)/socket")
