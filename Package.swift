@@ -33,6 +33,8 @@ let package = Package(
         .target(name: "BatonRedisClient", dependencies: ["BatonIO", "BatonTelemetry"], swiftSettings: flags),
         .target(name: "BatonHTTP", dependencies: ["BatonIO", "BatonTelemetry"], swiftSettings: flags),
         .target(name: "BatonCore", dependencies: ["BatonTelemetry", "CBatonPlatform"], swiftSettings: flags),
+        .target(
+            name: "BatonRedis", dependencies: ["BatonCore", "BatonRedisClient", "BatonIO", "BatonTelemetry"], swiftSettings: flags),
         .target(name: "BatonSQLite", dependencies: ["BatonCore", "BatonTelemetry", "CBatonPlatform", "CBatonSQLite"], swiftSettings: flags),
         .target(name: "BatonRemote", dependencies: ["BatonCore", "BatonHTTP", "BatonIO", "BatonTelemetry"], swiftSettings: flags),
         .target(name: "Baton", dependencies: ["BatonCore", "BatonSQLite", "BatonRemote", "BatonTelemetry"], swiftSettings: flags),
@@ -60,6 +62,8 @@ let package = Package(
         .testTarget(
             name: "BatonHTTPTests", dependencies: ["BatonHTTP", "BatonIO", "BatonTesting"], resources: [.copy("Cases")], swiftSettings: flags),
         .testTarget(name: "BatonCoreTests", dependencies: ["BatonCore", "BatonTesting"], swiftSettings: flags),
+        .testTarget(
+            name: "BatonRedisTests", dependencies: ["BatonRedis", "BatonRedisClient", "BatonCore", "BatonTesting"], swiftSettings: flags),
         .testTarget(
             name: "BatonSQLiteTests", dependencies: ["BatonSQLite", "BatonCore", "BatonTesting", "CBatonSQLite"], swiftSettings: flags),
         .testTarget(

@@ -1,0 +1,52 @@
+public import BatonCore
+internal import BatonRedisClient
+
+extension RedisStorage {
+    /// Appends a batch.
+    public func append(_ batch: EventBatch, to key: SessionKey) async throws(StoreError) -> AppendReceipt {
+        let names = layout.names(of: key)
+        var arguments = self.arguments(names)
+        arguments.reserveCapacity(20 + 3 * batch.events.count)
+        arguments += [
+            .bytes(names.base), .bytes(names.app), batch.expectedSeq.map { RedisArgument($0) } ?? "", .string(batch.idempotencyKey ?? ""),
+            batch.idempotencyKey == nil ? "" : RedisArgument(batch.fingerprint), RedisArgument(policy.maximumEvents ?? 0),
+            batch.createsSession ? 1 : 0, .string(batch.createsSession ? Randomness.generation() : ""),
+            RedisArgument(policy.ttl(for: .storeDefault) ?? 0), 0, RedisArgument(batch.events.count),
+        ]
+        for event in batch.events {
+            arguments.append(.string(event.id ?? ""))
+            arguments.append(.bytes(event.body.bytes))
+            if event.delta.isEmpty { arguments.append(0) } else { arguments += try StateItems.setting(event.delta) }
+        }
+        var reply = try ScriptReply(try await write(Scripts.append, names.keys, arguments))
+        let version = try reply.int()
+        let seq = try reply.int()
+        let tail = Offset(milliseconds: try reply.int(), seq: seq)
+        let generation = try reply.text()
+        var hasExcess = try reply.int() == 1
+        var entries: [AppendReceipt.Entry] = []
+        entries.reserveCapacity(batch.events.count)
+        for event in batch.events {
+            let seq = try reply.int()
+            let offset = Offset(milliseconds: try reply.int(), seq: abs(seq))
+            let id = event.id ?? SessionRecord.madeID(generation: generation, seq: offset.seq)
+            entries.append(AppendReceipt.Entry(id: id, offset: offset, isDuplicate: seq < 0))
+        }
+        if !layout.isOneServer { try await applyToApplication(zip(batch.events, entries).flatMap { $1.isDuplicate ? [] : $0.delta.app }, names) }
+        // After a change of policy there may be more to trim than one script should.
+        while hasExcess { hasExcess = try await trim(names) }
+        return AppendReceipt(entries: entries, version: version, tail: tail)
+    }
+
+    private func trim(_ names: SessionNames) async throws(StoreError) -> Bool {
+        let arguments = self.arguments(names) + [RedisArgument(policy.maximumEvents ?? 0)]
+        do throws(StoreError) {
+            var reply = try ScriptReply(try await send(EVALSHA(Scripts.trim, keys: names.keys, arguments: arguments, retrySafety: .always)))
+            return try reply.int() == 1
+        } catch {
+            // Deleted meanwhile.
+            if error.code == .notFound { return false }
+            throw error
+        }
+    }
+}

@@ -1,0 +1,63 @@
+internal import BatonCore
+internal import BatonRedisClient
+
+/// The array that a script answered, walked once from its beginning.
+struct ScriptReply {
+    private var rest: IndexingIterator<RedisReply.Elements>
+
+    /// What follows the 0 of a script that did what it was asked for.
+    /// - Throws: what the number says instead of 0.
+    init(_ reply: RedisReply) throws(StoreError) {
+        try self.init(parts: reply)
+        let code = try int()
+        guard code != 0 else { return }
+        switch Refusal(rawValue: code) {
+        case .absent: throw StoreError.noSession
+        case .noEvent: throw StoreError.noEvent
+        case .otherRequest: throw StoreError(.idempotencyMismatch, "the idempotency key was used before with other events")
+        case .precondition:
+            let current = try int()
+            throw StoreError(.preconditionFailed, "the session has moved on; it is at \(current)", detail: .current(current))
+        case .madeID:
+            let (index, seq) = (try int(), try int())
+            throw StoreError(
+                .invalidField, "events[\(index)].id is one that the store has yet to make; the session is at seq \(seq)")
+        case .changedMeanwhile: throw ScriptReply.changedMeanwhile
+        case .unknownOutcome:
+            throw StoreError(.cancelled, "the connection to Redis broke; whether the call took effect cannot be found out any more")
+        case .corrupt: throw StoreError.corrupt("what Redis holds for this session")
+        case nil: throw StoreError.corrupt("the answer of a script")
+        }
+    }
+
+    /// The parts of an inner array.
+    init(parts reply: RedisReply) throws(StoreError) {
+        guard let elements = reply.elements else { throw StoreError.corrupt("the answer of a script") }
+        rest = elements.makeIterator()
+    }
+
+    /// Thrown when what a change was computed from has changed; the change is computed anew.
+    static let changedMeanwhile = StoreError(.busy, "others keep changing the same value; trying again later may succeed")
+
+    /// Whether an error says that a change has to be computed anew.
+    static func saysChanged(_ error: StoreError) -> Bool { error.code == .busy && error.underlying == nil }
+
+    mutating func next() throws(StoreError) -> RedisReply {
+        guard let part = rest.next() else { throw StoreError.corrupt("the answer of a script") }
+        return part
+    }
+
+    mutating func nextIfAny() -> RedisReply? { rest.next() }
+
+    mutating func int() throws(StoreError) -> Int {
+        guard let value = try next().integer else { throw StoreError.corrupt("a number in the answer of a script") }
+        return Int(value)
+    }
+
+    mutating func bytes() throws(StoreError) -> ArraySlice<UInt8> {
+        guard let value = try next().bytes else { throw StoreError.corrupt("a string in the answer of a script") }
+        return value
+    }
+
+    mutating func text() throws(StoreError) -> String { String(decoding: try bytes(), as: UTF8.self) }
+}

@@ -1,0 +1,151 @@
+internal import BatonCore
+internal import BatonRedisClient
+
+/// The numbers of a session as its hash has them in the field `h`: three bytes, then ten numbers of six bytes, the highest byte first.
+struct SessionHead {
+    let status: SessionRecord.Status
+    let version: Int
+    let tail: Offset
+    let floor: Offset
+    let count: Int
+    let created: Int
+    let updated: Int
+    let ttl: Int
+    let expires: Int
+
+    static let size = 63
+
+    init(_ bytes: ArraySlice<UInt8>) throws(StoreError) {
+        guard bytes.count == SessionHead.size, bytes.first == 1 else { throw StoreError.corrupt("a session's head") }
+        switch bytes[bytes.startIndex + 1] {
+        case 0: status = .active
+        case 1: status = .paused
+        case 2: status = .completed
+        default: throw StoreError.corrupt("a session's status")
+        }
+        func number(_ index: Int) -> Int {
+            let start = bytes.startIndex + 3 + 6 * index
+            return bytes[start..<start + 6].reduce(0) { $0 << 8 | Int($1) }
+        }
+        version = number(0)
+        tail = Offset(milliseconds: number(2), seq: number(1))
+        floor = Offset(milliseconds: number(4), seq: number(3))
+        count = number(5)
+        created = number(6)
+        updated = number(7)
+        ttl = number(8)
+        expires = number(9)
+    }
+}
+
+extension SessionRecord.Status {
+    /// The number in the head.
+    var number: Int {
+        switch self {
+        case .active: 0
+        case .paused: 1
+        case .completed: 2
+        }
+    }
+}
+
+/// Tags as one value: each as its length in bytes, a colon, and its text.
+enum Tags {
+    static func encoded(_ tags: [String]) -> [UInt8] {
+        var bytes: [UInt8] = []
+        for tag in tags {
+            bytes.append(contentsOf: "\(tag.utf8.count):".utf8)
+            bytes.append(contentsOf: tag.utf8)
+        }
+        return bytes
+    }
+
+    static func decoded(_ bytes: ArraySlice<UInt8>) throws(StoreError) -> [String] {
+        var tags: [String] = []
+        var rest = bytes
+        while !rest.isEmpty {
+            guard let colon = rest.firstIndex(of: UInt8(ascii: ":")), let length = Int(String(decoding: rest[..<colon], as: UTF8.self)),
+                length >= 0, length <= rest.endIndex - colon - 1
+            else { throw StoreError.corrupt("a session's tags") }
+            tags.append(String(decoding: rest[(colon + 1)..<(colon + 1 + length)], as: UTF8.self))
+            rest = rest[(colon + 1 + length)...]
+        }
+        return tags
+    }
+}
+
+extension SessionSnapshot {
+    /// The snapshot that a script answered: the clock, and three hashes.
+    init(_ key: SessionKey, _ reply: RedisReply) throws(StoreError) {
+        var parts = try ScriptReply(parts: reply)
+        let clock = try parts.int()
+        try self.init(
+            key, hash: try parts.next(), user: try sharedState(try parts.next(), at: clock), app: try sharedState(try parts.next(), at: clock))
+    }
+
+    /// A session as its hash says, with the state that others share.
+    init(_ key: SessionKey, hash: RedisReply, user: [String: JSON], app: [String: JSON]) throws(StoreError) {
+        guard let pairs = hash.pairs else { throw StoreError.corrupt("a session's hash") }
+        var head: SessionHead?
+        var generation: String?
+        var title: String?
+        var tags: [String] = []
+        var metadata = JSON.emptyObject
+        var participants = JSON.emptyArray
+        var activeAgent: String?
+        var state: [String: JSON] = [:]
+        for (name, value) in pairs {
+            guard let name = name.bytes, let value = value.bytes else { throw StoreError.corrupt("a session's hash") }
+            if name.first == UInt8(ascii: ".") {
+                state[String(decoding: name.dropFirst(), as: UTF8.self)] = JSON(checked: Array(value))
+                continue
+            }
+            guard name.count == 1, let letter = name.first else { continue }
+            switch letter {
+            case SessionField.head: head = try SessionHead(value)
+            case SessionField.generation: generation = String(decoding: value, as: UTF8.self)
+            case SessionField.title: title = String(decoding: value, as: UTF8.self)
+            case SessionField.tags: tags = try Tags.decoded(value)
+            case SessionField.metadata: metadata = JSON(checked: Array(value))
+            case SessionField.participants: participants = JSON(checked: Array(value))
+            case SessionField.activeAgent: activeAgent = String(decoding: value, as: UTF8.self)
+            default: continue
+            }
+        }
+        guard let head, let generation else { throw StoreError.corrupt("a session's hash") }
+        self.init(
+            record: SessionRecord(
+                key: key, title: title, status: head.status, version: head.version, createdAt: Timestamp(milliseconds: head.created),
+                updatedAt: Timestamp(milliseconds: head.updated), expiresAt: head.expires == 0 ? nil : Timestamp(milliseconds: head.expires),
+                ttl: head.ttl == 0 ? nil : head.ttl, eventCount: head.count, tail: head.tail, floor: head.floor, generation: generation,
+                tags: tags, metadata: metadata, participants: participants, activeAgent: activeAgent),
+            state: SessionState(session: state, user: user, app: app))
+    }
+}
+
+/// The fields of a session's hash that are not state.
+enum SessionField {
+    static let head = UInt8(ascii: "h")
+    static let generation = UInt8(ascii: "g")
+    static let title = UInt8(ascii: "T")
+    static let tags = UInt8(ascii: "G")
+    static let metadata = UInt8(ascii: "M")
+    static let participants = UInt8(ascii: "P")
+    static let activeAgent = UInt8(ascii: "A")
+}
+
+/// The state of a user, an application or the store; empty when it has expired. The field without name says when it does.
+func sharedState(_ hash: RedisReply, at clock: Int) throws(StoreError) -> [String: JSON] {
+    guard let pairs = hash.pairs else { throw StoreError.corrupt("a state") }
+    var state: [String: JSON] = [:]
+    for (name, value) in pairs {
+        guard let bytes = name.bytes, let content = value.bytes else { throw StoreError.corrupt("a state") }
+        if bytes.isEmpty {
+            guard let expires = value.integer else { throw StoreError.corrupt("the expiry of a state") }
+            if Int(expires) <= clock { return [:] }
+        } else {
+            state[String(decoding: bytes, as: UTF8.self)] = JSON(checked: Array(content))
+        }
+    }
+    return state
+}

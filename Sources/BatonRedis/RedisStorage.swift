@@ -1,0 +1,165 @@
+public import BatonCore
+internal import BatonIO
+public import BatonRedisClient
+internal import Synchronization
+
+/// Sessions in Redis or Valkey.
+///
+/// Every operation on a session is one script on one slot, so it takes effect as a whole and costs one round trip. A write carries a
+/// token that the shard's log keeps for a while: when a connection breaks before the reply, the write is sent again and finds out
+/// whether it has been done.
+public final class RedisStorage: Storage {
+    let client: RedisClient
+    let layout: KeyLayout
+    let policy: StorePolicy
+    let clock: (@Sendable () -> Timestamp)?
+    let watch: LogWatch
+    private let ownsClient: Bool
+    private let isClosed = Atomic<Bool>(false)
+
+    /// The most bytes of events or sessions in one reply; what is more comes with the next.
+    static let replyBytes = 8 << 20
+
+    private init(_ client: RedisClient, owned: Bool, _ layout: KeyLayout, _ configuration: RedisStorageConfiguration) {
+        self.client = client
+        self.layout = layout
+        policy = configuration.policy
+        clock = configuration.clock
+        ownsClient = owned
+        watch = LogWatch(client, layout)
+    }
+
+    /// Opens the storage on servers of its own connections: `redis://…` or any other address that ``RedisConfiguration`` reads.
+    /// - Throws: ``StoreError/Code/storeUnavailable`` when the server cannot be reached, ``StoreError/Code/storeIncompatible`` when the prefix
+    ///   was laid out otherwise.
+    public static func open(
+        _ address: String, _ configuration: RedisStorageConfiguration = RedisStorageConfiguration()
+    ) async throws(StoreError) -> RedisStorage {
+        let client: RedisClient
+        do throws(RedisError) { client = try RedisClient(address) } catch { throw StoreError(error) }
+        do throws(StoreError) {
+            return try await open(on: client, owned: true, configuration)
+        } catch {
+            await client.close()
+            throw error
+        }
+    }
+
+    /// Opens the storage on a client that others may share; closing the storage leaves the client open.
+    public static func open(
+        on client: RedisClient, _ configuration: RedisStorageConfiguration = RedisStorageConfiguration()
+    ) async throws(StoreError) -> RedisStorage {
+        try await open(on: client, owned: false, configuration)
+    }
+
+    private static func open(
+        on client: RedisClient, owned: Bool, _ configuration: RedisStorageConfiguration
+    ) async throws(StoreError) -> RedisStorage {
+        try configuration.validate()
+        let isOneServer = if case .cluster = client.configuration.topology { false } else { true }
+        let wanted = configuration.shards ?? RedisStorageConfiguration.defaultShards
+        let shards = try await LayoutRecord.claim(configuration.prefix, shards: wanted, on: client)
+        if let asked = configuration.shards, asked != shards {
+            throw StoreError(
+                .storeIncompatible,
+                "the prefix \(configuration.prefix) was laid out with \(shards) shards, not \(asked); the number cannot be changed afterwards")
+        }
+        let layout = KeyLayout(prefix: configuration.prefix, shards: shards, isOneServer: isOneServer)
+        return RedisStorage(client, owned: owned, layout, configuration)
+    }
+
+    // MARK: - Operations
+
+    /// Hints out of the logs that every change writes to.
+    public func observe(_ observer: @escaping @Sendable (StorageHint) -> Void) -> StorageObservation { watch.observe(observer) }
+
+    /// Whether Redis can be reached and written.
+    public func checkHealth() async throws(StoreError) {
+        // A write: a replica and a full server fail, as they would for everybody.
+        let reply = try await send(
+            EVALSHA(Scripts.health, keys: [KeyLayout.record(layout.prefix)], retrySafety: .always))
+        var parts = try ScriptReply(reply)
+        guard try parts.int() == KeyLayout.version else { throw LayoutRecord.otherVersion }
+    }
+
+    /// How many observe.
+    public var gauges: [StorageGauge] {
+        [StorageGauge("redis_watchers", help: "Observers of changes in Redis.", value: Double(watch.count))]
+    }
+
+    /// Finishes what is under way, and closes the client when it is the storage's own.
+    public func close() async {
+        guard !isClosed.exchange(true, ordering: .relaxed) else { return }
+        await watch.close()
+        if ownsClient { await client.close() }
+    }
+
+    // MARK: - Sending
+
+    /// The first argument of scripts: the moment, or nothing for the server's.
+    var moment: RedisArgument { clock.map { RedisArgument($0().milliseconds) } ?? "" }
+
+    /// Sends a command that changes nothing, or the same however often it is sent.
+    func send<Command: RedisCommand>(_ command: Command) async throws(StoreError) -> Command.Response {
+        try checkOpen()
+        do throws(RedisError) { return try await client.send(command) } catch { throw StoreError(error) }
+    }
+
+    /// Sends commands in one round trip; the first that fails speaks for all.
+    func send(_ commands: [any RedisCommand]) async throws(StoreError) -> [RedisReply] {
+        try checkOpen()
+        do throws(RedisError) {
+            var replies: [RedisReply] = []
+            for result in try await client.pipeline(commands) { replies.append(try result.get()) }
+            return replies
+        } catch { throw StoreError(error) }
+    }
+
+    /// Runs a script that writes. `arguments` have places for token and age at 1 and 2, which are filled in here.
+    ///
+    /// When the connection breaks after the script was sent, it is sent again with its age, until its deadline. The age lets it look
+    /// for what it did before; see ``Lua/log``.
+    func write(_ script: RedisScript, _ keys: [RedisKey], _ arguments: [RedisArgument]) async throws(StoreError) -> RedisReply {
+        try checkOpen()
+        var arguments = arguments
+        arguments[1] = .bytes(Randomness.bytes(8))
+        let start = ContinuousClock.now
+        let deadline = Deadline.after(client.configuration.commandTimeout)
+        while true {
+            do throws(RedisError) {
+                return try await client.send(EVALSHA(script, keys: keys, arguments: arguments, retrySafety: .ifNotSent), deadline: deadline)
+            } catch {
+                guard error.wasSent, error.code == .connectionLost else { throw StoreError(error) }
+            }
+            // What this call did is in the log with the server's time. Two seconds are added for what clocks and waiting in sockets may do.
+            let age = (ContinuousClock.now - start).components
+            arguments[2] = RedisArgument(Int(age.seconds) * 1000 + Int(age.attoseconds / 1_000_000_000_000_000) + 2000)
+        }
+    }
+
+    private func checkOpen() throws(StoreError) {
+        if isClosed.load(ordering: .relaxed) { throw StoreError.storeClosed }
+    }
+
+    /// What the arguments of all scripts on a session begin with.
+    func arguments(_ names: SessionNames) -> [RedisArgument] {
+        [
+            moment, "", "", .bytes(ListMember.of(user: names.key.user, id: names.key.id)), .string(names.key.id), .bytes(names.name),
+            RedisArgument(policy.userStateTTL ?? 0), RedisArgument(policy.appStateTTL ?? 0),
+        ]
+    }
+
+    /// Does a change that is computed from what is stored again, as long as others change the same in between.
+    func untilUnchanged<Value>(_ body: () async throws(StoreError) -> Value) async throws(StoreError) -> Value {
+        for _ in 1..<RedisStorage.maximumAttempts {
+            do throws(StoreError) { return try await body() } catch {
+                guard ScriptReply.saysChanged(error) else { throw error }
+            }
+            if Task.isCancelled { throw StoreError(.cancelled, "the call was cancelled") }
+        }
+        return try await body()
+    }
+
+    /// In each round of callers that change the same value one succeeds, so this is how many may do so at once.
+    private static let maximumAttempts = 256
+}

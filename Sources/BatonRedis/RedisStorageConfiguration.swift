@@ -1,0 +1,38 @@
+public import BatonCore
+
+/// What a ``RedisStorage`` is opened with.
+public struct RedisStorageConfiguration: Sendable {
+    /// What all keys begin with: 1 to 64 bytes of printable ASCII without spaces, braces and the signs of patterns. Stores with different
+    /// prefixes share nothing but the server.
+    public var prefix: String
+    /// How many slots the sessions are spread over, 1 to 1,024. Fixed when a prefix is first used; `nil` takes what is there, and 16 when
+    /// nothing is.
+    public var shards: Int?
+    /// How the store treats what it keeps.
+    public var policy: StorePolicy
+
+    /// The time, when it is not the server's. Then keys are not expired by the server, which knows nothing of it.
+    package var clock: (@Sendable () -> Timestamp)?
+
+    /// How many shards a prefix gets that is first used.
+    public static let defaultShards = 16
+
+    /// A configuration with a prefix.
+    public init(prefix: String = "baton", shards: Int? = nil, policy: StorePolicy = StorePolicy()) {
+        self.prefix = prefix
+        self.shards = shards
+        self.policy = policy
+    }
+
+    func validate() throws(StoreError) {
+        let refused: Set<UInt8> = Set("{}*?[]\\^\"'".utf8)
+        guard (1...64).contains(prefix.utf8.count), prefix.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && !refused.contains($0) }) else {
+            throw StoreError(
+                .invalidParameter,
+                "the key prefix has to be 1 to 64 bytes of printable ASCII without spaces, quotes, backslashes, braces, brackets, *, ? and ^")
+        }
+        if let shards, !(1...1024).contains(shards) {
+            throw StoreError(.invalidParameter, "the number of shards has to be from 1 to 1024, not \(shards)")
+        }
+    }
+}

@@ -1,0 +1,238 @@
+internal import BatonRedisClient
+
+extension Scripts {
+    /// Appends a batch.
+    ///
+    /// ARGV from 9 on: base of the slot's keys, APP escaped, the seq that is expected or nothing, the idempotency key or nothing,
+    /// the fingerprint, the most events to keep or 0, whether an absent session is made (1 or 0), its generation, its lifetime, 0
+    /// fields, then the count of events; for each its id or nothing, its body, and its state changes.
+    ///
+    /// Answers 0, version, seq and milliseconds of the tail, generation, whether more has to be trimmed, then for each event its seq
+    /// (negative for a duplicate) and milliseconds.
+    static let append = Lua.script(
+        Lua.clock, Lua.names, Lua.head, Lua.lifetime, Lua.lists, Lua.log, Lua.state, Lua.creation, Lua.commit, Scripts.trimming,
+        """
+        local base, app, expected, request, fingerprint = ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
+        local maximum = tonumber(ARGV[14])
+        local count = tonumber(ARGV[19])
+        local at = 20
+        local ids, bodies, deltas = {}, {}, {}
+        for i = 1, count do
+          ids[i], bodies[i] = ARGV[at], ARGV[at + 1]
+          deltas[i], at = readState(at + 2)
+        end
+
+        local h, refusal, stale = load()
+        if refusal == -7 then return {-7} end
+
+        -- Where a known id stands: its seq, or nil. What it is in the batch comes from the caller.
+        local function known(from, to)
+          local asked, at, found = {}, {}, {}
+          for i = from, to do
+            if ids[i] ~= '' then
+              asked[#asked + 1] = ids[i]
+              at[#at + 1] = i
+            end
+          end
+          if #asked == 0 or not has(h, IDS) then return found end
+          local values = redis.call('HMGET', KEYS[3], unpack(asked))
+          for j, value in ipairs(values) do
+            if value then found[at[j]] = tonumber(value) end
+          end
+          return found
+        end
+        local function place(seq)
+          if seq <= h.floor then return h.floorms end
+          local entry = redis.call('XRANGE', KEYS[2], seq, seq, 'COUNT', 1)[1]
+          if entry then return tonumber(string.match(entry[1], '%d+$')) end
+          local removed = has(h, EDITS) and redis.call('HGET', KEYS[4], string.format('%.0f', seq))
+          return removed and tonumber(string.match(removed, '^T(%d+)')) or h.ms
+        end
+        -- The seq inside an id that was made for this generation.
+        local function made(id)
+          if string.sub(id, 1, #h.generation + 1) ~= h.generation .. '-' then return nil end
+          local digits = string.match(id, '^[1-9]%d*$', #h.generation + 2)
+          return digits and tonumber(digits)
+        end
+
+        local done = before()
+        if done == false then return {-6} end
+        if done then
+          local version, first, stored, ms, generation = string.match(done, '^(%d+) (%d+) (%d+) (%d+) (%w+)$')
+          first, stored, ms = tonumber(first), tonumber(stored), tonumber(ms)
+          local reply = {0, tonumber(version), first + stored - 1, ms, generation, 0}
+          local found = {}
+          if h and h.generation == generation then
+            for from = 1, count, 500 do
+              for i, seq in pairs(known(from, math.min(from + 499, count))) do found[i] = seq end
+            end
+          end
+          local next = first
+          for i = 1, count do
+            local seq = h and ids[i] ~= '' and made(ids[i]) or found[i]
+            if next < first + stored and (not seq or seq == next) then
+              reply[#reply + 1], reply[#reply + 2] = next, ms
+              next = next + 1
+            else
+              seq = seq or first
+              reply[#reply + 1], reply[#reply + 2] = -seq, h and place(seq) or ms
+            end
+          end
+          return reply
+        end
+
+        if not h and ARGV[15] ~= '1' then return {-1} end
+
+        if h and request ~= '' and has(h, REQUESTS) then
+          local answer = redis.call('HGET', KEYS[5], 'k' .. request)
+          if answer then
+            local print, version, seq, ms, entries = string.match(answer, '^(%-?%d+) (%d+) (%d+) (%d+) (.*)$')
+            if print ~= fingerprint then return {-2} end
+            local reply = {0, tonumber(version), tonumber(seq), tonumber(ms), h.generation, 0}
+            for first, time, run in string.gmatch(entries, '(%d+) (%d+) (%d+);') do
+              for offset = 0, run - 1 do
+                reply[#reply + 1], reply[#reply + 2] = -(first + offset), tonumber(time)
+              end
+            end
+            return reply
+          end
+        end
+
+        -- What is there already, and what comes twice in the batch.
+        local seqs, times, fresh = {}, {}, 0
+        local tail = h and h.seq or 0
+        do
+          local first = {}
+          for from = 1, count, 500 do
+            local to = math.min(from + 499, count)
+            local found = h and known(from, to) or {}
+            for i = from, to do
+              local id, seq = ids[i], found[i]
+              if id ~= '' and h and not seq then
+                seq = made(id)
+                if seq and seq > h.seq then return {-4, i - 1, h.seq} end
+              end
+              if seq then
+                seqs[i], times[i] = -seq, place(seq)
+              elseif id ~= '' and first[id] then
+                seqs[i] = -first[id]
+              else
+                fresh = fresh + 1
+                seqs[i] = tail + fresh
+                if id ~= '' then first[id] = seqs[i] end
+              end
+            end
+          end
+        end
+        if h and fresh == 0 then
+          local reply = {0, h.version, h.seq, h.ms, h.generation, 0}
+          for i = 1, count do reply[#reply + 1], reply[#reply + 2] = seqs[i], times[i] end
+          return reply
+        end
+        if expected ~= '' and tonumber(expected) ~= tail then return {-3, tail} end
+        check()
+        for i = 1, count do checkState(deltas[i]) end
+        redis.call('XLEN', KEYS[2])
+        redis.call('HLEN', KEYS[3])
+        if request ~= '' then redis.call('HLEN', KEYS[5]) end
+
+        local isNew = not h
+        if isNew then h = create(16, stale) end
+        local now, everything = h.now, false
+        local index, size = {}, 0
+        for i = 1, count do
+          local seq = seqs[i]
+          if seq > 0 then
+            local entry = string.format('%.0f-%.0f', seq, now)
+            if ids[i] == '' then
+              redis.call('XADD', KEYS[2], entry, 'b', bodies[i])
+            else
+              redis.call('XADD', KEYS[2], entry, 'i', ids[i], 'b', bodies[i])
+              index[size + 1], index[size + 2] = ids[i], string.format('%.0f', seq)
+              size = size + 2
+              if size == 1000 then
+                redis.call('HSET', KEYS[3], unpack(index, 1, size))
+                mark(h, IDS)
+                size = 0
+              end
+            end
+            if #deltas[i] > 0 and change(deltas[i]) then everything = true end
+          end
+          if not times[i] then times[i] = now end
+        end
+        if size > 0 then
+          redis.call('HSET', KEYS[3], unpack(index, 1, size))
+          mark(h, IDS)
+        end
+        h.seq, h.ms, h.count = tail + fresh, now, h.count + fresh
+        if maximum > 0 and h.count > maximum then trim(h, math.min(h.count - maximum, 1000)) end
+
+        if request ~= '' then
+          local entries, i = {}, 1
+          while i <= count do
+            local seq, run = math.abs(seqs[i]), 1
+            while i + run <= count and math.abs(seqs[i + run]) == seq + run and times[i + run] == times[i] do run = run + 1 end
+            entries[#entries + 1] = string.format('%.0f %.0f %d;', seq, times[i], run)
+            i = i + run
+          end
+          local number = redis.call('HINCRBY', KEYS[5], 'c', 1)
+          local slot = 'r' .. number % 1024
+          local old = redis.call('HGET', KEYS[5], slot)
+          if old then redis.call('HDEL', KEYS[5], 'k' .. old) end
+          redis.call('HSET', KEYS[5], slot, request, 'k' .. request,
+            string.format('%s %.0f %.0f %.0f %s', fingerprint, h.version + 1, h.seq, h.ms, table.concat(entries)))
+          mark(h, REQUESTS)
+        end
+        commit(h, string.format('%.0f %.0f %.0f %.0f %s', h.version + 1, tail + 1, fresh, now, h.generation), everything)
+        if isNew then
+          list(h, true)
+          sweep(base, app)
+        end
+        local reply = {0, h.version, h.seq, h.ms, h.generation, maximum > 0 and h.count > maximum and 1 or 0}
+        for i = 1, count do reply[#reply + 1], reply[#reply + 2] = seqs[i], times[i] end
+        return reply
+        """)
+
+    /// Goes on trimming where an append has left more than one script should remove. ARGV[9]: the most events to keep.
+    /// Answers 0 and whether more has to be trimmed.
+    static let trim = Lua.script(
+        Lua.clock, Lua.head, Lua.lifetime, Scripts.trimming,
+        """
+        local h, refusal = load()
+        if not h then return {refusal} end
+        local maximum = tonumber(ARGV[9])
+        if h.count > maximum then
+          trim(h, math.min(h.count - maximum, 1000))
+          redis.call('HSET', KEYS[1], 'h', pack(h))
+        end
+        return {0, h.count > maximum and 1 or 0}
+        """)
+
+    /// Removes the `excess` oldest events with their ids and edits, and moves the floor.
+    private static let trimming = """
+        local function trim(h, excess)
+          while excess > 0 do
+            local entries = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', math.min(excess, 64))
+            if #entries == 0 then return end
+            local ids, last = {}, nil
+            for _, entry in ipairs(entries) do
+              last = entry[1]
+              if entry[2][1] == 'i' then ids[#ids + 1] = entry[2][2] end
+            end
+            local seq, ms = string.match(last, '^(%d+)-(%d+)$')
+            seq, ms = tonumber(seq), tonumber(ms)
+            if #ids > 0 then redis.call('HDEL', KEYS[3], unpack(ids)) end
+            if has(h, EDITS) then
+              for from = h.floor + 1, seq, 500 do
+                local fields = {}
+                for s = from, math.min(from + 499, seq) do fields[#fields + 1] = string.format('%.0f', s) end
+                redis.call('HDEL', KEYS[4], unpack(fields))
+              end
+            end
+            redis.call('XTRIM', KEYS[2], 'MINID', string.format('%.0f', seq + 1))
+            h.floor, h.floorms, h.count = seq, ms, h.count - #entries
+            excess = excess - #entries
+          end
+        end
+        """
+}

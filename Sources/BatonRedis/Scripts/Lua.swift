@@ -1,0 +1,303 @@
+internal import BatonRedisClient
+
+/// Pieces of Lua that scripts are put together from.
+///
+/// A script runs alone on the server, so all of it is one step. The rules that all of them keep: every check stands before the
+/// first write, because Redis undoes nothing; the first write is one that a full server refuses; nothing is unpacked that is not
+/// bounded; bodies and values pass through as bytes.
+///
+/// Scripts answer an array whose first element is 0, or a number of ``Refusal``.
+enum Lua {
+    /// A script made of pieces.
+    static func script(_ pieces: String..., isReadOnly: Bool = false) -> RedisScript {
+        RedisScript(pieces.joined(separator: "\n"), isReadOnly: isReadOnly)
+    }
+
+    /// The moment that the script runs at, in milliseconds: the server's, unless ARGV[1] gives one.
+    ///
+    /// `TIME` stands still while a script runs. A moment that is given comes from a test, which also stands for the passing of time:
+    /// then the server must not expire keys by its own clock.
+    static let clock = """
+        local native, clock = ARGV[1] == ''
+        if native then
+          local time = redis.call('TIME')
+          clock = time[1] * 1000 + math.floor(time[2] / 1000)
+        else
+          clock = tonumber(ARGV[1])
+        end
+        local function lives(ttl, from)
+          if ttl == 0 then return 0 end
+          return math.min(from + ttl * 1000, 253402300799999)
+        end
+        """
+
+    /// Names of one slot, as ``KeyLayout`` writes them.
+    static let names = """
+        local function escape(name)
+          return (string.gsub(name, '[^A-Za-z0-9._~-]', function(c) return string.format('%%%02X', string.byte(c)) end))
+        end
+        -- The user and the id in a member of an application's list: NUL ends the user, NUL 255 stands for a NUL inside.
+        local function parts(member)
+          local from = 1
+          while true do
+            local stop = string.find(member, '\\0', from, true)
+            if not stop then return nil end
+            if string.byte(member, stop + 1) ~= 255 then
+              return (string.gsub(string.sub(member, 1, stop - 1), '%z\\255', '\\0')), string.sub(member, stop + 1)
+            end
+            from = stop + 2
+          end
+        end
+        """
+
+    /// Reads the head of a session: the numbers that every operation needs, packed into 63 bytes, so that the hash stays in the
+    /// server's compact form (`hash-max-listpack-value` 64).
+    ///
+    /// `load` gives nil and a refusal when there is no session, and true with it when something expired is still in its place.
+    static let head = """
+        local HEAD = '>BBBI6I6I6I6I6I6I6I6I6I6'
+        local function parse(bytes, generation)
+          if #bytes ~= 63 or string.byte(bytes) ~= 1 or not generation then return nil end
+          local h = {generation = generation}
+          local _
+          _, h.status, h.flags, h.version, h.seq, h.ms, h.floor, h.floorms, h.count, h.created, h.updated, h.ttl, h.expires =
+            struct.unpack(HEAD, bytes)
+          return h
+        end
+        local function pack(h)
+          return struct.pack(HEAD, 1, h.status, h.flags, h.version, h.seq, h.ms, h.floor, h.floorms, h.count, h.created, h.updated,
+            h.ttl, h.expires)
+        end
+        local function gone(h) return h.expires ~= 0 and h.expires <= clock end
+        local function load()
+          local f = redis.call('HMGET', KEYS[1], 'h', 'g')
+          if not f[1] then
+            if redis.call('EXISTS', KEYS[1]) == 1 then return nil, -7 end
+            return nil, -1
+          end
+          local h = parse(f[1], f[2])
+          if not h then return nil, -7 end
+          if gone(h) then return nil, -1, true end
+          h.now = math.max(clock, h.updated, h.ms)
+          return h
+        end
+        -- What else belongs to a session is known by a bit, so that a key which cannot be there is not looked for.
+        local IDS, EDITS, REQUESTS = 1, 2, 4
+        local function has(h, bit) return math.floor(h.flags / bit) % 2 == 1 end
+        local function mark(h, bit) if not has(h, bit) then h.flags = h.flags + bit end end
+        local function unmark(h, bit) if has(h, bit) then h.flags = h.flags - bit end end
+        """
+
+    /// Restarts the life of all keys of a session: one absolute moment for all of them.
+    static let lifetime = """
+        local function persist(key, expires)
+          if not native then return end
+          if expires == 0 then redis.call('PERSIST', key) else redis.call('PEXPIREAT', key, expires) end
+        end
+        local function live(h)
+          if not native or h.expires == 0 then return end
+          redis.call('PEXPIREAT', KEYS[1], h.expires)
+          if h.seq > 0 then redis.call('PEXPIREAT', KEYS[2], h.expires) end
+          if has(h, IDS) then redis.call('PEXPIREAT', KEYS[3], h.expires) end
+          if has(h, EDITS) then redis.call('PEXPIREAT', KEYS[4], h.expires) end
+          if has(h, REQUESTS) then redis.call('PEXPIREAT', KEYS[5], h.expires) end
+        end
+        """
+
+    /// Lists of sessions. `check` is called before the first write, `list` after it.
+    ///
+    /// A list lives as long as the session in it that lives longest, so that nothing is left when all have expired.
+    static let lists = """
+        local new, endless = {}, false
+        local function check()
+          for i = 6, 9 do new[i] = redis.call('ZCARD', KEYS[i]) == 0 end
+          redis.call('XLEN', KEYS[10])
+        end
+        -- A list with a session that never expires has no end either, from the moment that `endless` says so; only then is it looked at.
+        local function keep(i, expires)
+          if not native then return end
+          if expires == 0 then
+            if endless then redis.call('PERSIST', KEYS[i]) end
+          else
+            local left = redis.call('PTTL', KEYS[i])
+            if new[i] or (left >= 0 and clock + left < expires) then redis.call('PEXPIREAT', KEYS[i], expires) end
+          end
+        end
+        local function list(h, first)
+          redis.call('ZADD', KEYS[6], h.updated, ARGV[5])
+          redis.call('ZADD', KEYS[8], h.updated, ARGV[4])
+          if first then
+            redis.call('ZADD', KEYS[7], h.created, ARGV[5])
+            redis.call('ZADD', KEYS[9], h.created, ARGV[4])
+          end
+          for i = 6, 9 do keep(i, h.expires) end
+        end
+        local function unlist()
+          redis.call('ZREM', KEYS[6], ARGV[5])
+          redis.call('ZREM', KEYS[7], ARGV[5])
+          redis.call('ZREM', KEYS[8], ARGV[4])
+          redis.call('ZREM', KEYS[9], ARGV[4])
+        end
+        """
+
+    /// Tells who watches, and who asks again after a lost reply.
+    ///
+    /// `before` looks for what this very request did already: in the log, no further back than the request is old. It gives the
+    /// result that was noted, nil when the request did nothing, or false when the log no longer reaches back so far.
+    static let log = """
+        local LOG, logKey = 10000, KEYS[10] or KEYS[2]
+        local function note(name, result)
+          redis.call('XADD', logKey, 'MAXLEN', '~', LOG, '*', 'k', name, 't', ARGV[2], 'r', result)
+        end
+        local function noteEverything()
+          redis.call('XADD', logKey, 'MAXLEN', '~', LOG, '*', 'k', '*', 't', '', 'r', '')
+        end
+        local function before()
+          if ARGV[3] == '' then return nil end
+          local time = redis.call('TIME')
+          local since = time[1] * 1000 + math.floor(time[2] / 1000) - tonumber(ARGV[3])
+          local start, seen = '+', 0
+          while true do
+            local entries = redis.call('XREVRANGE', logKey, start, '-', 'COUNT', 200)
+            for _, entry in ipairs(entries) do
+              seen = seen + 1
+              start = '(' .. entry[1]
+              if tonumber(string.match(entry[1], '^%d+')) < since then return nil end
+              if entry[2][4] == ARGV[2] then return entry[2][6] end
+            end
+            if #entries < 200 then
+              if seen < LOG then return nil end
+              return false
+            end
+          end
+        end
+        """
+
+    /// Changes of state. `readChanges` reads ARGV from `at` on: a count, then for each change a scope (`s`, `u`, `a`), a key, an
+    /// operation (`s` set, `r` remove) and a value. `readGuards` reads what has to be stored for the changes to hold: a count, then
+    /// for each a scope, a key, `s` or `r`, and a value. Both give the index behind.
+    static let state = """
+        local function readState(at)
+          local items, count = {}, tonumber(ARGV[at])
+          at = at + 1
+          for i = 1, count do
+            items[i] = {ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]}
+            at = at + 4
+          end
+          return items, at
+        end
+        local SCOPE = {s = 1, u = 11, a = 12}
+        local function field(item) if item[1] == 's' then return '.' .. item[2] end return item[2] end
+        -- State of users and applications notes in a field without name when it expires, as session heads do.
+        local function stale(key)
+          local expires = redis.call('HGET', key, '')
+          return expires and tonumber(expires) <= clock
+        end
+        local function holds(guards)
+          for _, guard in ipairs(guards) do
+            local key = KEYS[SCOPE[guard[1]]]
+            local value = redis.call('HGET', key, field(guard))
+            if guard[1] ~= 's' and value and stale(key) then value = false end
+            if guard[3] == 'r' then
+              if value then return false end
+            elseif value ~= guard[4] then
+              return false
+            end
+          end
+          return true
+        end
+        local function checkState(items)
+          local seen = {}
+          for _, item in ipairs(items) do
+            if item[1] ~= 's' and not seen[item[1]] then
+              seen[item[1]] = true
+              if KEYS[SCOPE[item[1]]] then redis.call('HLEN', KEYS[SCOPE[item[1]]]) end
+            end
+          end
+        end
+        local function renew(key, ttl)
+          local expires = lives(ttl, clock)
+          if expires ~= 0 then
+            redis.call('HSET', key, '', string.format('%.0f', expires))
+            persist(key, expires)
+          elseif redis.call('HDEL', key, '') == 1 then
+            persist(key, 0)
+          end
+        end
+        -- Gives whether others than the session see a change. What a cluster keeps elsewhere has no key here and is left out.
+        local function change(items)
+          local touched = {}
+          for _, item in ipairs(items) do
+            local scope = item[1]
+            local key = KEYS[SCOPE[scope]]
+            if key then
+              if scope ~= 's' and not touched[scope] then
+                touched[scope] = true
+                if stale(key) then redis.call('DEL', key) end
+              end
+              if item[3] == 's' then redis.call('HSET', key, field(item), item[4]) else redis.call('HDEL', key, field(item)) end
+            end
+          end
+          if touched.u then renew(KEYS[11], tonumber(ARGV[7])) end
+          if touched.a then renew(KEYS[12], tonumber(ARGV[8])) end
+          return touched.u or touched.a
+        end
+        """
+
+    /// What a session is, with all the state it sees.
+    static let snapshot = """
+        local function snapshot()
+          local app = {}
+          if KEYS[12] then app = redis.call('HGETALL', KEYS[12]) end
+          return {clock, redis.call('HGETALL', KEYS[1]), redis.call('HGETALL', KEYS[11]), app}
+        end
+        """
+
+    /// Makes a session. ARGV from `at` on: generation, lifetime in seconds (0 without end), a count of fields, then each field and its value.
+    static let creation = """
+        local function create(at, stale)
+          if stale then redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]) end
+          local ttl = tonumber(ARGV[at + 1])
+          local h = {status = 0, flags = 0, version = 1, seq = 0, ms = 0, floor = 0, floorms = 0, count = 0, created = clock,
+            updated = clock, ttl = ttl, expires = lives(ttl, clock), generation = ARGV[at], now = clock}
+          redis.call('HSET', KEYS[1], 'h', pack(h), 'g', h.generation)
+          for i = 1, tonumber(ARGV[at + 2]) do redis.call('HSET', KEYS[1], ARGV[at + 1 + 2 * i], ARGV[at + 2 + 2 * i]) end
+          endless = ttl == 0
+          return h
+        end
+        -- Sessions that expired leave entries in lists that others keep alive. Every creation looks at the two oldest entries and at
+        -- one by chance, so that lists do not grow without end although nobody reads them.
+        local function sweep(base, app)
+          local seen = redis.call('ZRANGE', KEYS[8], 0, 1)
+          seen[#seen + 1] = redis.call('ZRANDMEMBER', KEYS[8])
+          for _, member in ipairs(seen) do
+            local user, id = parts(member)
+            if not user then
+              redis.call('ZREM', KEYS[8], member)
+            else
+              local owner = app .. ':' .. escape(user)
+              if redis.call('EXISTS', base .. 's:' .. owner .. ':' .. escape(id)) == 0 then
+                redis.call('ZREM', KEYS[8], member)
+                redis.call('ZREM', KEYS[9], member)
+                redis.call('ZREM', base .. 'l:' .. owner, id)
+                redis.call('ZREM', base .. 'c:' .. owner, id)
+              end
+            end
+          end
+        end
+        """
+
+    /// Counts a change of a session and writes its head, its lists and the log.
+    static let commit = """
+        local function commit(h, result, everything)
+          h.updated = h.now
+          h.version = h.version + 1
+          h.expires = lives(h.ttl, h.now)
+          redis.call('HSET', KEYS[1], 'h', pack(h))
+          live(h)
+          list(h)
+          note(ARGV[6], result)
+          if everything then noteEverything() end
+        end
+        """
+}

@@ -1,0 +1,21 @@
+/// The scripts of the storage. All that touch a session declare the same keys in the same order:
+///
+/// 1 session, 2 events, 3 ids, 4 edits, 5 requests, 6 and 7 the user's lists by change and by creation, 8 and 9 the application's,
+/// 10 log, 11 state of the user, and where one server keeps everything 12 state of the application.
+///
+/// Their ARGV begins alike: 1 the moment or nothing, 2 the token of this request, 3 its age when it is sent again or nothing, 4 the
+/// member in the application's lists, 5 the member in the user's, 6 the name in the log, 7 and 8 the lifetimes of the state of users
+/// and applications in seconds, 0 without end.
+enum Scripts {}
+
+/// What a script answers instead of 0.
+enum Refusal: Int {
+    case absent = -1
+    case otherRequest = -2
+    case precondition = -3
+    case madeID = -4
+    case changedMeanwhile = -5
+    case unknownOutcome = -6
+    case corrupt = -7
+    case noEvent = -8
+}

@@ -1,0 +1,167 @@
+internal import BatonRedisClient
+
+extension Scripts {
+    /// Makes a session unless it is there.
+    ///
+    /// ARGV from 9 on: base of the slot's keys, APP escaped, guards, changes, then what `create` reads. Answers 0, 1 when it was made,
+    /// and the snapshot.
+    static let create = Lua.script(
+        Lua.clock, Lua.names, Lua.head, Lua.lifetime, Lua.lists, Lua.log, Lua.state, Lua.creation, Lua.snapshot,
+        """
+        local h, refusal, stale = load()
+        if refusal == -7 then return {-7} end
+        local done = before()
+        -- Made by this request, and deleted by another since.
+        if done == false or (done and not h) then return {-6} end
+        if h then return {0, done == h.generation and 1 or 0, snapshot()} end
+        local guards, at = readState(11)
+        local changes
+        changes, at = readState(at)
+        if not holds(guards) then return {-5} end
+        check()
+        checkState(changes)
+        redis.call('HLEN', KEYS[11])
+        h = create(at, stale)
+        local everything = change(changes)
+        live(h)
+        list(h, true)
+        sweep(ARGV[9], ARGV[10])
+        note(ARGV[6], h.generation)
+        if everything then noteEverything() end
+        return {0, 1, snapshot()}
+        """)
+
+    /// Reads a session with its last events, and restarts its lifetime where that is asked for.
+    ///
+    /// ARGV from 9 on: how many events, the most bytes, 1 to restart the lifetime, 1 to tell who watches. Answers 0, the snapshot,
+    /// entries newest first, edits, and whether the entries end before they had to.
+    static let read = Lua.script(
+        Lua.clock, Lua.head, Lua.lifetime, Lua.lists, Lua.log, Lua.snapshot, Scripts.reading,
+        """
+        local h, refusal = load()
+        if not h then return {refusal} end
+        if ARGV[11] == '1' then
+          local expires = lives(h.ttl, h.now)
+          if ARGV[12] == '1' or expires ~= h.expires then
+            check()
+            h.expires = expires
+            redis.call('HSET', KEYS[1], 'h', pack(h))
+            live(h)
+            for i = 6, 9 do keep(i, h.expires) end
+            note(ARGV[6], '')
+          end
+        end
+        local entries, edits, more = page(h, 'XREVRANGE', h.seq, h.floor + 1, tonumber(ARGV[9]), tonumber(ARGV[10]))
+        return {0, snapshot(), entries, edits, more}
+        """)
+
+    /// Changes a session's own fields.
+    ///
+    /// ARGV from 9 on: the version that is expected or nothing, the status or nothing, the lifetime or nothing, a field that must be
+    /// as it was read or nothing, `s` or `r`, its value; then a count, and for each change a field, `s` or `r`, and a value.
+    static let update = Lua.script(
+        Lua.clock, Lua.head, Lua.lifetime, Lua.lists, Lua.log, Lua.commit, Lua.snapshot,
+        """
+        local h, refusal = load()
+        local done = before()
+        if done == false then return {-6} end
+        if not h then return {refusal} end
+        if done then return {0, snapshot()} end
+        if ARGV[9] ~= '' and tonumber(ARGV[9]) ~= h.version then return {-3, h.version} end
+        if ARGV[12] ~= '' then
+          local value = redis.call('HGET', KEYS[1], ARGV[12])
+          if ARGV[13] == 'r' and value or ARGV[13] == 's' and value ~= ARGV[14] then return {-5} end
+        end
+        check()
+        redis.call('HLEN', KEYS[11])
+        if ARGV[10] ~= '' then h.status = tonumber(ARGV[10]) end
+        for i = 1, tonumber(ARGV[15]) do
+          local at = 13 + 3 * i
+          if ARGV[at + 1] == 's' then redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 2]) else redis.call('HDEL', KEYS[1], ARGV[at]) end
+        end
+        if ARGV[11] ~= '' then
+          h.ttl = tonumber(ARGV[11])
+          endless = h.ttl == 0
+          if endless then
+            for i = 1, 5 do persist(KEYS[i], 0) end
+          end
+        end
+        commit(h, '')
+        return {0, snapshot()}
+        """)
+
+    /// Deletes a session with all that belongs to it. Answers 0 and 1 when it was there.
+    static let delete = Lua.script(
+        Lua.clock, Lua.head, Lua.lists, Lua.log,
+        """
+        local h, refusal, stale = load()
+        if refusal == -7 then return {-7} end
+        if not h and not stale then
+          local done = before()
+          if done == false then return {-6} end
+          return {0, done and 1 or 0}
+        end
+        check()
+        redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5])
+        unlist()
+        note(ARGV[6], '')
+        return {0, h and 1 or 0}
+        """)
+
+    /// Changes the state that a session sees. ARGV from 9 on: guards, changes. Answers 0 and the snapshot.
+    static let changeSession = Lua.script(
+        Lua.clock, Lua.head, Lua.lifetime, Lua.lists, Lua.log, Lua.state, Lua.commit, Lua.snapshot,
+        """
+        local h, refusal = load()
+        local done = before()
+        if done == false then return {-6} end
+        if not h then return {refusal} end
+        if done then return {0, snapshot()} end
+        local guards, at = readState(9)
+        if not holds(guards) then return {-5} end
+        local changes = readState(at)
+        check()
+        checkState(changes)
+        redis.call('HLEN', KEYS[11])
+        local everything = change(changes)
+        commit(h, '', everything)
+        return {0, snapshot()}
+        """)
+
+    /// Reads a page of events between two bounds, `first` being the end that it begins at.
+    static let reading = """
+        -- Entries, the edits of those that have one, and whether the page ends because of its bytes. The page grows by steps that
+        -- follow from the size of what came, so that large events never fill the server's memory at once.
+        local function page(h, command, first, last, count, budget)
+          local entries, edits, more = {}, {}, 0
+          if count == 0 or (command == 'XRANGE' and first > last) or (command == 'XREVRANGE' and first < last) then
+            return entries, edits, more
+          end
+          local from, bytes, step = string.format('%.0f', first), 0, 50
+          local to = string.format('%.0f', last)
+          while #entries < count do
+            local got = redis.call(command, KEYS[2], from, to, 'COUNT', math.min(step, count - #entries))
+            for _, entry in ipairs(got) do
+              local fields = entry[2]
+              bytes = bytes + #fields[#fields]
+              entries[#entries + 1] = entry
+              if bytes >= budget and #entries < count then
+                more = 1
+                break
+              end
+            end
+            if more == 1 or #got < step then break end
+            from = '(' .. got[#got][1]
+            step = math.max(1, math.min(200, math.floor((budget - bytes) / (bytes / #entries + 1))))
+          end
+          if has(h, EDITS) and #entries > 0 then
+            for from = 1, #entries, 500 do
+              local fields = {}
+              for i = from, math.min(from + 499, #entries) do fields[#fields + 1] = string.match(entries[i][1], '^%d+') end
+              for j, value in ipairs(redis.call('HMGET', KEYS[4], unpack(fields))) do edits[from + j - 1] = value or '' end
+            end
+          end
+          return entries, edits, more
+        end
+        """
+}
