@@ -37,7 +37,9 @@ let package = Package(
             name: "BatonRedis", dependencies: ["BatonCore", "BatonRedisClient", "BatonIO", "BatonTelemetry"], swiftSettings: flags),
         .target(name: "BatonSQLite", dependencies: ["BatonCore", "BatonTelemetry", "CBatonPlatform", "CBatonSQLite"], swiftSettings: flags),
         .target(name: "BatonRemote", dependencies: ["BatonCore", "BatonHTTP", "BatonIO", "BatonTelemetry"], swiftSettings: flags),
-        .target(name: "Baton", dependencies: ["BatonCore", "BatonSQLite", "BatonRemote", "BatonTelemetry"], swiftSettings: flags),
+        .target(
+            name: "Baton", dependencies: ["BatonCore", "BatonRedis", "BatonRedisClient", "BatonSQLite", "BatonRemote", "BatonTelemetry"],
+            swiftSettings: flags),
         .target(
             name: "BatonServer", dependencies: ["Baton", "BatonCore", "BatonHTTP", "BatonIO", "BatonTelemetry", "CBatonTLS"],
             swiftSettings: flags),

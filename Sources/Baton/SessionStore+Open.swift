@@ -1,9 +1,10 @@
 public import BatonCore
+internal import BatonRedis
 internal import BatonRemote
 internal import BatonSQLite
 
 extension SessionStore {
-    /// Opens the store at an address such as `sqlite:baton.db`, `sqlite::memory:` or `http://127.0.0.1:4437`.
+    /// Opens the store at an address such as `sqlite:baton.db`, `sqlite::memory:`, `redis://127.0.0.1:6379` or `http://127.0.0.1:4437`.
     ///
     /// ```swift
     /// let store = try await SessionStore.open("sqlite:baton.db")
@@ -31,6 +32,9 @@ extension SessionStore {
             storage = try await SQLiteStorage(at: .file(path), configuration: configuration.sqlite, policy: configuration.policy)
         case .memory:
             storage = try await SQLiteStorage(at: .memory, configuration: configuration.sqlite, policy: configuration.policy)
+        case .redis(let url):
+            storage = try await RedisStorage.open(
+                url, RedisStorageConfiguration(prefix: configuration.keyPrefix, shards: configuration.shards, policy: configuration.policy))
         case .daemon(let url):
             storage = try RemoteStorage(url: url, token: configuration.token, authorities: configuration.authorities)
         }

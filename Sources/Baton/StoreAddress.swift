@@ -1,18 +1,23 @@
+internal import BatonRedisClient
+
 /// Where a store is, as it is written in configuration.
 ///
-/// `sqlite:PATH` and `sqlite::memory:` are embedded; `http://host:port`, `https://…` and `http+unix:/path` name a daemon.
+/// `sqlite:PATH` and `sqlite::memory:` are embedded; `redis://host:port` and its kin (`rediss`, `valkey`, `+sentinel`, `+cluster`, `+unix`) name
+/// servers that many share; `http://host:port`, `https://…` and `http+unix:/path` name a daemon.
 public enum StoreAddress: Hashable, Sendable, CustomStringConvertible {
     /// An SQLite file.
     case sqlite(path: String)
     /// An SQLite store in memory, gone with the process.
     case memory
+    /// Redis or Valkey: one server, one found through Sentinels, or a cluster.
+    case redis(url: String)
     /// A daemon's address.
     case daemon(url: String)
 
     /// Reads an address.
     /// - Throws: ``StoreError/Code/invalidParameter``, saying what is allowed; passwords are never repeated.
     public init(_ text: String) throws(StoreError) {
-        let allowed = "allowed are sqlite:PATH, sqlite::memory: and http(s)://host:port of a daemon"
+        let allowed = "allowed are sqlite:PATH, sqlite::memory:, redis://host:port and http(s)://host:port of a daemon"
         guard !text.isEmpty else { throw StoreError(.invalidParameter, "the store's address is empty; \(allowed)") }
         let lowercased = text.lowercased()
         if lowercased == "sqlite::memory:" || lowercased == "memory:" {
@@ -26,8 +31,9 @@ public enum StoreAddress: Hashable, Sendable, CustomStringConvertible {
             self = .sqlite(path: String(path))
         } else if lowercased.hasPrefix("http://") || lowercased.hasPrefix("https://") || lowercased.hasPrefix("http+unix:") {
             self = .daemon(url: text)
-        } else if ["redis:", "rediss:", "redis+sentinel:", "redis+cluster:"].contains(where: lowercased.hasPrefix) {
-            throw StoreError(.invalidParameter, "this version keeps sessions in SQLite only; \(allowed)")
+        } else if lowercased.hasPrefix("redis") || lowercased.hasPrefix("valkey") || lowercased.hasPrefix("unix://") {
+            do throws(RedisError) { _ = try RedisConfiguration(text) } catch { throw StoreError(.invalidParameter, error.message) }
+            self = .redis(url: text)
         } else {
             let scheme = text.prefix { $0 != ":" && $0 != "/" }
             throw StoreError(.invalidParameter, "'\(scheme.prefix(20))' is no kind of store that is known; \(allowed)")
@@ -39,10 +45,15 @@ public enum StoreAddress: Hashable, Sendable, CustomStringConvertible {
         switch self {
         case .sqlite(let path): return "sqlite:\(path)"
         case .memory: return "sqlite::memory:"
-        case .daemon(let url):
-            guard let at = url.lastIndex(of: "@"), let scheme = url.range(of: "://") else { return url }
-            return "\(url[..<scheme.upperBound])\(url[url.index(after: at)...])"
+        case .daemon(let url): return StoreAddress.withoutLogin(url)
+        // Options may hold the password of Sentinels.
+        case .redis(let url): return StoreAddress.withoutLogin(url.split(separator: "?", maxSplits: 1).first.map(String.init) ?? "")
         }
+    }
+
+    private static func withoutLogin(_ url: String) -> String {
+        guard let at = url.lastIndex(of: "@"), let scheme = url.range(of: "://") else { return url }
+        return "\(url[..<scheme.upperBound])\(url[url.index(after: at)...])"
     }
 }
 

@@ -7,6 +7,10 @@ public struct StoreConfiguration: Hashable, Sendable {
     public var policy: StorePolicy
     /// How an SQLite file is used.
     public var sqlite: SQLiteConfiguration
+    /// What all keys in Redis begin with; stores with different prefixes share nothing but the server.
+    public var keyPrefix: String
+    /// How many slots of Redis the sessions are spread over, fixed when a prefix is first used; `nil` takes what is there, or 16.
+    public var shards: Int?
     /// The bearer token for a daemon; never printed.
     public var token: String?
     /// PEM file of the authorities to trust instead of the system's, for a daemon that speaks TLS.
@@ -14,10 +18,13 @@ public struct StoreConfiguration: Hashable, Sendable {
 
     /// A configuration; by default everything is kept for ever and every write survives power loss.
     public init(
-        policy: StorePolicy = StorePolicy(), sqlite: SQLiteConfiguration = SQLiteConfiguration(), token: String? = nil, authorities: String? = nil
+        policy: StorePolicy = StorePolicy(), sqlite: SQLiteConfiguration = SQLiteConfiguration(), keyPrefix: String = "baton", shards: Int? = nil,
+        token: String? = nil, authorities: String? = nil
     ) {
         self.policy = policy
         self.sqlite = sqlite
+        self.keyPrefix = keyPrefix
+        self.shards = shards
         self.token = token
         self.authorities = authorities
     }

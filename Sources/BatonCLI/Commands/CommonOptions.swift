@@ -3,8 +3,9 @@ internal import BatonCore
 /// What every command takes.
 enum CommonOptions {
     static let store = Option<String>(
-        "store", "URL", default: "sqlite:baton.db", help: "Where sessions are kept: sqlite:PATH, sqlite::memory: or http(s)://DAEMON",
+        "store", "URL", default: "sqlite:baton.db", help: "Where sessions are kept: sqlite:PATH, sqlite::memory:, redis://HOST or http(s)://DAEMON",
         traits: OptionTraits(short: "s"))
+    static let keyPrefix = Option<String>("key-prefix", "PREFIX", default: "baton", help: "What all keys in Redis begin with")
     static let tokenFile = Option<String?>(
         "token-file", "FILE", help: "Read the token for a daemon from this file; BATON_TOKEN holds the token itself",
         traits: OptionTraits(completesFiles: true))
@@ -16,7 +17,8 @@ enum CommonOptions {
     static let tokenVariable = "BATON_TOKEN"
 
     static let declarations = [
-        store.declaration, tokenFile.declaration, authorities.declaration, json.declaration, CommandLineParser.configuration.declaration,
+        store.declaration, keyPrefix.declaration, tokenFile.declaration, authorities.declaration, json.declaration,
+        CommandLineParser.configuration.declaration,
     ]
 }
 

@@ -28,6 +28,7 @@ extension Invocation {
         configuration.policy.appStateTTL = try self[KeepingOptions.appStateTTL]?.lifetime("--app-state-ttl")
         configuration.policy.readsExtendLife = self[KeepingOptions.slidingReads]
         configuration.sqlite.durability = self[KeepingOptions.durability] == .full ? .full : .normal
+        configuration.keyPrefix = self[CommonOptions.keyPrefix]
         configuration.token = try token()
         configuration.authorities = self[CommonOptions.authorities]
         return configuration

@@ -100,7 +100,7 @@ extension Invocation {
                 message: "tokens are not reachable through a daemon: run this where its store is, as in \(path.text) --store sqlite:baton.db",
                 command: path.text)
         case .memory: throw UsageError(message: "a store in memory keeps no tokens; name a file with --store sqlite:PATH", command: path.text)
-        case .sqlite: return try await withStore(creating: creating, body)
+        case .sqlite, .redis: return try await withStore(creating: creating, body)
         }
     }
 }
