@@ -115,25 +115,33 @@ public final class RedisStorage: Storage {
         } catch { throw StoreError(error) }
     }
 
-    /// Runs a script that writes. `arguments` have places for token and age at 1 and 2, which are filled in here.
+    /// Runs a script that writes. `arguments` have places at 1 and 2 for the token and what later attempts say, `keys` one for the fence;
+    /// they are filled in here.
     ///
-    /// When the connection breaks after the script was sent, it is sent again with its age, until its deadline. The age lets it look
-    /// for what it did before; see ``Lua/log``.
-    func write(_ script: RedisScript, _ keys: [RedisKey], _ arguments: [RedisArgument]) async throws(StoreError) -> RedisReply {
+    /// When the connection breaks after the script was sent, it is sent again until its deadline. The later attempt looks for what
+    /// the earlier did, and keeps it from doing anything if it should arrive late; see ``Lua/log``.
+    func write(
+        _ script: RedisScript, _ keys: [RedisKey], fence: Int = SessionNames.fence, _ arguments: [RedisArgument]
+    ) async throws(StoreError) -> RedisReply {
         try checkOpen()
+        let token = Randomness.bytes(8)
         var arguments = arguments
-        arguments[1] = .bytes(Randomness.bytes(8))
-        let start = ContinuousClock.now
+        arguments[1] = .bytes(token)
+        var keys = keys
+        keys[fence] = RedisKey(keys[0].bytes + Array(":r:\(Hex.text(of: token))".utf8))
         let deadline = Deadline.after(client.configuration.commandTimeout)
+        // What this call did is in the log with the server's time. A later attempt may wait for its connection until the deadline; two
+        // seconds are added for what the server's clock and bytes on their way may do.
+        let oldest = client.configuration.commandTimeout + .seconds(2)
+        var attempt = 1
         while true {
             do throws(RedisError) {
                 return try await client.send(EVALSHA(script, keys: keys, arguments: arguments, retrySafety: .ifNotSent), deadline: deadline)
             } catch {
                 guard error.wasSent, error.code == .connectionLost else { throw StoreError(error) }
             }
-            // What this call did is in the log with the server's time. Two seconds are added for what clocks and waiting in sockets may do.
-            let age = (ContinuousClock.now - start).components
-            arguments[2] = RedisArgument(Int(age.seconds) * 1000 + Int(age.attoseconds / 1_000_000_000_000_000) + 2000)
+            attempt += 1
+            arguments[2] = .string("\(attempt) \(oldest.components.seconds * 1000 + oldest.components.attoseconds / 1_000_000_000_000_000)")
         }
     }
 

@@ -84,6 +84,8 @@ struct KeyLayout: Sendable {
             named("s:", name), named("s:", name, ":e"), named("s:", name, ":i"), named("s:", name, ":x"), named("s:", name, ":k"),
             named("l:", owner), named("c:", owner), named("l:", app), named("c:", app), named("log", []), named("u:", owner),
         ]
+        // The place of the fence, which every write fills with its own.
+        keys.append(keys[0])
         let appState = appState(key.app)
         if isOneServer { keys.append(appState) }
         return SessionNames(key: key, keys: keys, appState: appState, base: base, app: app, name: name)
@@ -115,6 +117,9 @@ struct SessionNames: Sendable {
 
     var session: RedisKey { keys[0] }
     var userState: RedisKey { keys[10] }
+
+    /// Where the fence of a write stands among the keys.
+    static let fence = 11
 
     /// The session of a name in a log; nil when it is none.
     static func key(inLog name: ArraySlice<UInt8>) -> SessionKey? {

@@ -142,10 +142,12 @@ enum Lua {
 
     /// Tells who watches, and who asks again after a lost reply.
     ///
-    /// `before` looks for what this very request did already: in the log, no further back than the request is old. It gives the
-    /// result that was noted, nil when the request did nothing, or false when the log no longer reaches back so far.
+    /// `before` has to be called before anything is written. It looks for what this very request did already: in the log, no further back
+    /// than the request is old. It gives the result that was noted, nil when the request did nothing, or false when that cannot be
+    /// known, or when a later attempt of the same request has come first: bytes of a connection that broke may still be on
+    /// their way, so a later attempt leaves a fence that earlier ones run into.
     static let log = """
-        local LOG, logKey = 10000, KEYS[10] or KEYS[2]
+        local LOG, logKey, fenceKey = 10000, KEYS[10] or KEYS[3], KEYS[12] or KEYS[2]
         local function note(name, result)
           redis.call('XADD', logKey, 'MAXLEN', '~', LOG, '*', 'k', name, 't', ARGV[2], 'r', result)
         end
@@ -153,9 +155,17 @@ enum Lua {
           redis.call('XADD', logKey, 'MAXLEN', '~', LOG, '*', 'k', '*', 't', '', 'r', '')
         end
         local function before()
-          if ARGV[3] == '' then return nil end
+          local fence = redis.call('GET', fenceKey)
+          if ARGV[3] == '' then
+            if fence then return false end
+            return nil
+          end
+          local attempt, age = string.match(ARGV[3], '^(%d+) (%d+)$')
+          if fence and tonumber(fence) > tonumber(attempt) then return false end
+          redis.call('SET', fenceKey, attempt, 'PX', 60000)
+          if not logKey then return nil end
           local time = redis.call('TIME')
-          local since = time[1] * 1000 + math.floor(time[2] / 1000) - tonumber(ARGV[3])
+          local since = time[1] * 1000 + math.floor(time[2] / 1000) - tonumber(age)
           local start, seen = '+', 0
           while true do
             local entries = redis.call('XREVRANGE', logKey, start, '-', 'COUNT', 200)
@@ -186,7 +196,7 @@ enum Lua {
           end
           return items, at
         end
-        local SCOPE = {s = 1, u = 11, a = 12}
+        local SCOPE = {s = 1, u = 11, a = 13}
         local function field(item) if item[1] == 's' then return '.' .. item[2] end return item[2] end
         -- State of users and applications notes in a field without name when it expires, as session heads do.
         local function stale(key)
@@ -239,7 +249,7 @@ enum Lua {
             end
           end
           if touched.u then renew(KEYS[11], tonumber(ARGV[7])) end
-          if touched.a then renew(KEYS[12], tonumber(ARGV[8])) end
+          if touched.a then renew(KEYS[13], tonumber(ARGV[8])) end
           return touched.u or touched.a
         end
         """
@@ -248,7 +258,7 @@ enum Lua {
     static let snapshot = """
         local function snapshot()
           local app = {}
-          if KEYS[12] then app = redis.call('HGETALL', KEYS[12]) end
+          if KEYS[13] then app = redis.call('HGETALL', KEYS[13]) end
           return {clock, redis.call('HGETALL', KEYS[1]), redis.call('HGETALL', KEYS[11]), app}
         end
         """

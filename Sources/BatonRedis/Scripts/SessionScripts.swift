@@ -96,11 +96,10 @@ extension Scripts {
         """
         local h, refusal, stale = load()
         if refusal == -7 then return {-7} end
-        if not h and not stale then
-          local done = before()
-          if done == false then return {-6} end
-          return {0, done and 1 or 0}
-        end
+        local done = before()
+        if done == false then return {-6} end
+        -- What is there now was made after this request had deleted what was there then.
+        if done or not h and not stale then return {0, done and 1 or 0} end
         check()
         redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5])
         unlist()
