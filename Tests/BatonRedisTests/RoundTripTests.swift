@@ -82,7 +82,7 @@ struct RoundTripTests {
             let after = try await received()
             // Scripts' own calls are counted here too, and stay few.
             let calls = (after - before - perLook) / 10
-            #expect(calls <= 15, "\(calls) calls for an append")
+            #expect(calls <= 12, "\(calls) calls for an append")
         }
     }
 

@@ -4,7 +4,7 @@ internal import BatonRedisClient
 extension RedisStorage {
     /// The event with this id.
     public func event(_ id: String, in key: SessionKey) async throws(StoreError) -> Event {
-        try await find(id, layout.names(of: key)).event
+        try await find(id, layout.names(of: key), isReading: policy.readsExtendLife).event
     }
 
     /// The event with its neighbours.
@@ -13,7 +13,7 @@ extension RedisStorage {
     ) async throws(StoreError) -> EventWindow {
         let names = layout.names(of: key)
         func width(_ count: Int) -> Int { count == 0 || roles.isEmpty ? count : max(count, RedisStorage.scanStep) }
-        let found = try await find(id, names, before: width(before), after: width(after))
+        let found = try await find(id, names, before: width(before), after: width(after), isReading: policy.readsExtendLife)
         var filter = EventFilter()
         filter.roles = roles
         let earlier = try await neighbours(
@@ -60,10 +60,11 @@ extension RedisStorage {
         let after: (events: [Event], isCut: Bool)
     }
 
-    private func find(_ id: String, _ names: SessionNames, before: Int = 0, after: Int = 0) async throws(StoreError) -> FoundEvent {
-        if policy.readsExtendLife { try await extendLife(names) }
-        let arguments =
-            self.arguments(names) + [.string(id), RedisArgument(before), RedisArgument(after), RedisArgument(RedisStorage.replyBytes)]
+    private func find(
+        _ id: String, _ names: SessionNames, before: Int = 0, after: Int = 0, isReading: Bool
+    ) async throws(StoreError) -> FoundEvent {
+        var arguments = self.arguments(names)
+        arguments += [.string(id), RedisArgument(before), RedisArgument(after), RedisArgument(RedisStorage.replyBytes), isReading ? 1 : 0]
         var reply = try ScriptReply(try await send(EVALSHA(Scripts.find, keys: names.keys, arguments: arguments, retrySafety: .always)))
         let head = try SessionHead(try reply.bytes())
         let generation = try reply.text()
@@ -78,17 +79,11 @@ extension RedisStorage {
             edits: edit.isEmpty ? 0 : try EventEntries.Edit(edit).number, before: try side(), after: try side())
     }
 
-    /// Restarts the lifetime because the session is read.
-    private func extendLife(_ names: SessionNames) async throws(StoreError) {
-        let arguments = self.arguments(names) + [0, 0, 1, 0]
-        _ = try ScriptReply(try await send(EVALSHA(Scripts.read, keys: names.keys, arguments: arguments, retrySafety: .always)))
-    }
-
     /// Replaces parts of an event.
     public func replace(_ id: String, in key: SessionKey, with patch: EventPatch) async throws(StoreError) -> Event {
         let names = layout.names(of: key)
         return try await untilUnchanged { () async throws(StoreError) -> Event in
-            let found = try await self.find(id, names)
+            let found = try await self.find(id, names, isReading: false)
             let body = patch.applied(to: found.event.body)
             let arguments = self.arguments(names) + [.string(id), RedisArgument(found.edits), .bytes(body.bytes)]
             var reply = try ScriptReply(try await self.write(Scripts.replace, names.keys, arguments))

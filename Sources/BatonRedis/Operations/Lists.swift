@@ -88,7 +88,12 @@ struct ListSource {
         app = query.owner.app
         if let after = query.after {
             score = RedisArgument(after.time.milliseconds)
-            member = .bytes(user == nil ? ListMember.of(user: after.user, id: after.id) : Array(after.id.utf8))
+            switch user?.user.utf8 {
+            case nil: member = .bytes(ListMember.of(user: after.user, id: after.id))
+            case let own? where own.elementsEqual(after.user.utf8): member = .bytes(Array(after.id.utf8))
+            // A position in another user's list: at its moment all of this user's sessions come after it, or none does. 255 is above all ids.
+            case let own?: member = own.lexicographicallyPrecedes(after.user.utf8) ? .bytes([255]) : ""
+            }
         }
     }
 

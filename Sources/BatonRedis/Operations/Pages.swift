@@ -12,7 +12,11 @@ struct PageRequest {
     var count: Int
     var since: Timestamp?
     var until: Timestamp?
-    /// Seqs whose milliseconds are wanted.
+    /// Whether the lifetime is restarted, where a cursor is right.
+    var extendsLife = false
+    /// The cursor.
+    var cursor: Cursor?
+    /// Seqs whose milliseconds are wanted, that of the cursor first.
     var places: [Int] = []
 }
 
@@ -37,8 +41,9 @@ extension RedisStorage {
             request.order == .asc ? "XRANGE" : "XREVRANGE", RedisArgument(request.lowest), RedisArgument(request.highest),
             RedisArgument(request.count), RedisArgument(RedisStorage.replyBytes),
             request.since.map { RedisArgument($0.milliseconds) } ?? "", request.until.map { RedisArgument($0.milliseconds) } ?? "",
-            policy.readsExtendLife ? 1 : 0,
+            request.extendsLife ? 1 : 0, request.cursor.map { RedisArgument(min($0.seq, RedisStorage.maximumSeq)) } ?? "",
         ]
+        if case .offset(let offset) = request.cursor { arguments.append(RedisArgument(offset.milliseconds)) } else { arguments.append("") }
         arguments += request.places.map { RedisArgument($0) }
         var reply = try ScriptReply(try await send(EVALSHA(Scripts.page, keys: names.keys, arguments: arguments, retrySafety: .always)))
         let head = try SessionHead(try reply.bytes())
@@ -72,6 +77,8 @@ extension RedisStorage {
             if before > 1 { request.places.append(min(before - 1, RedisStorage.maximumSeq)) }
         }
         request.lowest = min(request.lowest, RedisStorage.maximumSeq)
+        request.extendsLife = policy.readsExtendLife
+        request.cursor = isAscending ? query.after : nil
         if isAscending { request.places.insert(min(after, RedisStorage.maximumSeq), at: 0) }
         let raw = try await page(names, request)
         let (tail, floor) = (raw.head.tail, raw.head.floor)

@@ -16,9 +16,10 @@ extension Scripts {
         local maximum = tonumber(ARGV[14])
         local count = tonumber(ARGV[19])
         local at = 20
-        local ids, bodies, deltas = {}, {}, {}
+        local ids, bodies, deltas, hasIDs = {}, {}, {}, false
         for i = 1, count do
           ids[i], bodies[i] = ARGV[at], ARGV[at + 1]
+          if ids[i] ~= '' then hasIDs = true end
           deltas[i], at = readState(at + 2)
         end
 
@@ -130,10 +131,10 @@ extension Scripts {
           return reply
         end
         if expected ~= '' and tonumber(expected) ~= tail then return {-3, tail} end
-        check()
+        check(h)
         for i = 1, count do checkState(deltas[i]) end
-        redis.call('XLEN', KEYS[2])
-        redis.call('HLEN', KEYS[3])
+        if not h then redis.call('XLEN', KEYS[2]) end
+        if hasIDs then redis.call('HLEN', KEYS[3]) end
         if request ~= '' then redis.call('HLEN', KEYS[5]) end
 
         local isNew = not h

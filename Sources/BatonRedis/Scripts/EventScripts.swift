@@ -4,25 +4,15 @@ extension Scripts {
     /// Reads a page of events.
     ///
     /// ARGV from 9 on: `XRANGE` or `XREVRANGE`, the lowest seq, the highest seq (0 for the end), how many, the most bytes, since,
-    /// until (milliseconds or nothing), 1 to restart the lifetime, then seqs whose milliseconds are wanted. Answers 0, the head, the
+    /// until (milliseconds or nothing), 1 to restart the lifetime, seq and milliseconds of a cursor that has to be right for that or
+    /// nothing, then seqs whose milliseconds are wanted, that of the cursor first. Answers 0, the head, the
     /// generation, the lowest and highest seq that were looked at, entries, edits, whether the page was cut, and the milliseconds (-1
     /// when unknown).
     static let page = Lua.script(
-        Lua.clock, Lua.head, Lua.lifetime, Lua.lists, Lua.log, Scripts.reading,
+        Lua.clock, Lua.head, Lua.lifetime, Lua.lists, Lua.log, Lua.renewal, Scripts.reading,
         """
         local h, refusal = load()
         if not h then return {refusal} end
-        if ARGV[16] == '1' then
-          local expires = lives(h.ttl, h.now)
-          if expires ~= h.expires then
-            check()
-            h.expires = expires
-            redis.call('HSET', KEYS[1], 'h', pack(h))
-            live(h)
-            for i = 6, 9 do keep(i, h.expires) end
-            note(ARGV[6], '')
-          end
-        end
         local low = math.max(tonumber(ARGV[10]), h.floor + 1)
         local high = tonumber(ARGV[11])
         if high == 0 or high > h.seq then high = h.seq end
@@ -47,7 +37,7 @@ extension Scripts {
           entries, edits, more = page(h, 'XREVRANGE', high, low, tonumber(ARGV[12]), tonumber(ARGV[13]))
         end
         local times = {}
-        for i = 17, #ARGV do
+        for i = 19, #ARGV do
           local seq, ms = tonumber(ARGV[i]), -1
           if seq == h.seq then
             ms = h.ms
@@ -64,13 +54,19 @@ extension Scripts {
           end
           times[#times + 1] = ms
         end
+        -- A cursor that will be refused does not restart anything.
+        local seq = tonumber(ARGV[17]) or 0
+        if ARGV[16] == '1' and (seq == 0 or seq >= h.floor and seq <= h.seq and (ARGV[18] == '' or tonumber(ARGV[18]) == times[1])) then
+          extend(h)
+        end
         return {0, pack(h), h.generation, low, high, entries, edits, more, times}
         """)
 
-    /// Finds an event by its id, with neighbours. ARGV from 9 on: the id, how many before, how many after, the most bytes of each.
+    /// Finds an event by its id, with neighbours. ARGV from 9 on: the id, how many before, how many after, the most bytes of each, 1 to restart
+    /// the lifetime.
     /// Answers 0, the head, the generation, the entry, its edit, entries before (newest first), edits, cut, entries after, edits, cut.
     static let find = Lua.script(
-        Lua.clock, Lua.head, Scripts.reading, Scripts.locating,
+        Lua.clock, Lua.head, Lua.lifetime, Lua.lists, Lua.log, Lua.renewal, Scripts.reading, Scripts.locating,
         """
         local h, refusal = load()
         if not h then return {refusal} end
@@ -80,6 +76,7 @@ extension Scripts {
         local edit = has(h, EDITS) and redis.call('HGET', KEYS[4], string.format('%.0f', seq)) or ''
         local before, editsBefore, cutBefore = page(h, 'XREVRANGE', seq - 1, h.floor + 1, tonumber(ARGV[10]), tonumber(ARGV[12]))
         local after, editsAfter, cutAfter = page(h, 'XRANGE', seq + 1, h.seq, tonumber(ARGV[11]), tonumber(ARGV[12]))
+        if ARGV[13] == '1' then extend(h) end
         return {0, pack(h), h.generation, entry, edit, before, editsBefore, cutBefore, after, editsAfter, cutAfter}
         """)
 
@@ -101,7 +98,7 @@ extension Scripts {
           if edit then number = tonumber(string.match(edit, '^E(%d+) ')) end
         end
         if number ~= tonumber(ARGV[10]) then return {-5} end
-        check()
+        check(h)
         redis.call('HSET', KEYS[4], field, string.format('E%d %.0f ', number + 1, h.now) .. ARGV[11])
         mark(h, EDITS)
         commit(h, string.format('%.0f', h.now))
@@ -127,7 +124,7 @@ extension Scripts {
         local seq, ms = string.match(entry[1], '^(%d+)-(%d+)$')
         local edit = has(h, EDITS) and redis.call('HGET', KEYS[4], seq) or ''
         if has(h, IDS) then redis.call('HLEN', KEYS[3]) end
-        check()
+        check(h)
         redis.call('HSET', KEYS[4], seq, 'T' .. ms)
         mark(h, EDITS)
         redis.call('XDEL', KEYS[2], entry[1])
@@ -146,7 +143,7 @@ extension Scripts {
         if done == false then return {-6} end
         if not h then return {refusal} end
         if done then return {0} end
-        check()
+        check(h)
         redis.call('UNLINK', KEYS[2], KEYS[3], KEYS[4])
         unmark(h, IDS)
         unmark(h, EDITS)

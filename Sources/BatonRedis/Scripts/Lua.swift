@@ -109,8 +109,9 @@ enum Lua {
     /// A list lives as long as the session in it that lives longest, so that nothing is left when all have expired.
     static let lists = """
         local new, endless = {}, false
-        local function check()
-          for i = 6, 9 do new[i] = redis.call('ZCARD', KEYS[i]) == 0 end
+        local function check(h)
+          -- The order of creation stays, so its lists are only looked at when the session is new or when their lives may have to grow.
+          for i = 6, 9, h and h.ttl == 0 and 2 or 1 do new[i] = redis.call('ZCARD', KEYS[i]) == 0 end
           redis.call('XLEN', KEYS[10])
         end
         -- A list with a session that never expires has no end either, from the moment that `endless` says so; only then is it looked at.
@@ -294,6 +295,20 @@ enum Lua {
               end
             end
           end
+        end
+        """
+
+    /// Restarts a lifetime, and tells who watches when it has moved or when it is asked to.
+    static let renewal = """
+        local function extend(h, tells)
+          local expires = lives(h.ttl, h.now)
+          if not tells and expires == h.expires then return end
+          check(h)
+          h.expires = expires
+          redis.call('HSET', KEYS[1], 'h', pack(h))
+          live(h)
+          for i = 6, 9 do keep(i, h.expires) end
+          note(ARGV[6], '')
         end
         """
 

@@ -36,21 +36,11 @@ extension Scripts {
     /// ARGV from 9 on: how many events, the most bytes, 1 to restart the lifetime, 1 to tell who watches. Answers 0, the snapshot,
     /// entries newest first, edits, and whether the entries end before they had to.
     static let read = Lua.script(
-        Lua.clock, Lua.head, Lua.lifetime, Lua.lists, Lua.log, Lua.snapshot, Scripts.reading,
+        Lua.clock, Lua.head, Lua.lifetime, Lua.lists, Lua.log, Lua.renewal, Lua.snapshot, Scripts.reading,
         """
         local h, refusal = load()
         if not h then return {refusal} end
-        if ARGV[11] == '1' then
-          local expires = lives(h.ttl, h.now)
-          if ARGV[12] == '1' or expires ~= h.expires then
-            check()
-            h.expires = expires
-            redis.call('HSET', KEYS[1], 'h', pack(h))
-            live(h)
-            for i = 6, 9 do keep(i, h.expires) end
-            note(ARGV[6], '')
-          end
-        end
+        if ARGV[11] == '1' then extend(h, ARGV[12] == '1') end
         local entries, edits, more = page(h, 'XREVRANGE', h.seq, h.floor + 1, tonumber(ARGV[9]), tonumber(ARGV[10]))
         return {0, snapshot(), entries, edits, more}
         """)
@@ -72,7 +62,7 @@ extension Scripts {
           local value = redis.call('HGET', KEYS[1], ARGV[12])
           if ARGV[13] == 'r' and value or ARGV[13] == 's' and value ~= ARGV[14] then return {-5} end
         end
-        check()
+        check(h)
         redis.call('HLEN', KEYS[11])
         if ARGV[10] ~= '' then h.status = tonumber(ARGV[10]) end
         for i = 1, tonumber(ARGV[15]) do
@@ -119,7 +109,7 @@ extension Scripts {
         local guards, at = readState(9)
         if not holds(guards) then return {-5} end
         local changes = readState(at)
-        check()
+        check(h)
         checkState(changes)
         redis.call('HLEN', KEYS[11])
         local everything = change(changes)

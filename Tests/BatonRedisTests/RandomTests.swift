@@ -1,0 +1,17 @@
+import BatonRedisClient
+import BatonTesting
+import Testing
+
+@Suite("Random operations on Redis", .redisServer, .serialized)
+struct RandomTests {
+    @Test("give what the model gives", arguments: 1...UInt64(16))
+    func agree(_ seed: UInt64) async throws {
+        let server = try #require(SharedServer.current)
+        let fixture = try RedisFixture("redis://127.0.0.1:\(server.port)?protocol=\(2 + seed % 2)", name: "redis")
+        do { try await RandomOperations(seed: seed).check(fixture) } catch {
+            await fixture.client.close()
+            throw error
+        }
+        await fixture.client.close()
+    }
+}
