@@ -5,9 +5,13 @@
 ///
 /// - Every operation is atomic and takes effect at once or not at all; concurrent callers see some order of them.
 /// - A change is durable, as far as the storage was configured to be, before its call returns.
-/// - An expired session is absent, whether it has been swept or not.
+/// - An expired session is absent from the moment `expiresAt` on, whether it has been swept or not.
 /// - Every change of a session moves `version` by one, `updatedAt` to now, and `expiresAt` to now plus `ttl`. Now never lies
-///   before the session's newest event or its last change.
+///   before the session's newest event or its last change. A call that is asked for a change counts as one, even when what it
+///   writes is there already.
+/// - State of users and applications lives by the clock as it is, counted from its last write; a delta that leaves a scope alone
+///   is no write of it.
+/// - Names, ids, tags and words of filters are compared as bytes.
 /// - An operation on an absent session throws ``StoreError/noSession``. A failure to reach or read the storage is never
 ///   shown as absence.
 /// - Cancelling the calling task ends a wait as soon as it can; whether a write took effect is then unknown.
@@ -40,7 +44,8 @@ public protocol Storage: Sendable {
     /// events duplicates by id (then their first places are returned); does `expectedSeq` hold
     /// (``StoreError/Code/preconditionFailed`` with the current seq otherwise). An event whose id is known, or came
     /// earlier in the batch, is a duplicate: it stores nothing, its delta is not applied. The deltas of the
-    /// others are applied in order. Afterwards the oldest events over the policy's limit are trimmed and the floor moves.
+    /// others are applied in order. Afterwards the oldest events over the policy's limit are trimmed, the floor moves, and their
+    /// ids are free again.
     ///
     /// An id that the store made for this generation (`SessionRecord.seq(inMadeID:generation:)`) is a duplicate when its seq has
     /// been given out, and ``StoreError/Code/invalidField`` otherwise.
