@@ -34,9 +34,12 @@ final class Node: Sendable {
     /// Connections for single callers.
     var dedicatedCount: Int { dedicated.reduce(0) { $0 + $1.count } }
 
-    /// Breaks all shared connections, to be made anew where the server is now.
-    func reconnect(because reason: RedisError) {
-        for connection in shared { connection.loop.execute { connection.giveUp(reason) } }
+    /// Breaks all shared connections, to be made anew where the server is now; but not those that were made after `moment`, when what is
+    /// known now was not known of them. Many callers learn of one change at once.
+    func reconnect(because reason: RedisError, olderThan moment: Deadline = .now) {
+        for connection in shared {
+            connection.loop.execute { if connection.socket.openedAt <= moment { connection.giveUp(reason) } }
+        }
         for pool in dedicated { pool.closeIdle() }
     }
 

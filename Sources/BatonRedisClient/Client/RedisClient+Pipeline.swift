@@ -133,6 +133,7 @@ extension RedisClient {
         var rest = commands[...]
         var attempt = 0
         while true {
+            let moment = Deadline.now
             let (replies, failure) = await attemptBatch(rest, on: route.node, alone: alone, by: deadline)
             if let failure {
                 if failure.isAboutReaching { router.suspect(route) }
@@ -158,7 +159,7 @@ extension RedisClient {
             results += replies.prefix(answered).map { reply in reply.error.map { .failure($0) } ?? .success(reply) }
             guard answered < replies.count, let refusal = replies[answered].error else { return results }
             rest = rest.dropFirst(answered)
-            if RetryDecision.after(refusal, .always) == .relocate { router.relocate(route) }
+            if RetryDecision.after(refusal, .always) == .relocate { router.relocate(route, asOf: moment) }
             attempt += 1
             do throws(RedisError) {
                 // A script that was not known goes out with its source at once, but only once.

@@ -22,6 +22,7 @@ extension RedisClient {
         var attempt = 0
         var hops = 0
         while true {
+            let moment = Deadline.now
             let outcome: Connection.Queue.Outcome
             if let first = next {
                 outcome = first
@@ -66,7 +67,7 @@ extension RedisClient {
                 hops += 1
                 pauses = hops > Self.maximumHops
             case .relocate:
-                router.relocate(route)
+                router.relocate(route, asOf: moment)
                 pauses = true
             case .backOff: pauses = true
             }

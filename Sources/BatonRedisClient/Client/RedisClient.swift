@@ -82,6 +82,18 @@ public final class RedisClient: Sendable {
 
     // MARK: Ending
 
+    /// A client that is let go of without being closed is closed at once, so that it leaves no connection and no thread behind.
+    deinit {
+        guard !isClosed.load(ordering: .acquiring) else { return }
+        subscriptions.close()
+        let router = router
+        let ownLoops = ownsLoop ? loops : []
+        Task {
+            await router.close(drainingUntil: .now, because: RedisError(.closed, "the client was let go of"))
+            for loop in ownLoops { await loop.shutdown() }
+        }
+    }
+
     /// Takes no more commands, waits at most `duration` for the replies of those under way, and closes every connection.
     public func close(drainingFor duration: Duration = .seconds(5)) async {
         guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }

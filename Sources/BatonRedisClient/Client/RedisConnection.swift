@@ -93,6 +93,7 @@ extension RedisClient {
         var hops = 0
         while true {
             var used: Connection?
+            let moment = Deadline.now
             let outcome = await send(on: route.node, alone: false, expecting: commands.count + 2, by: deadline) { connection in
                 used = connection
                 return Transaction.writer(for: commands, on: connection)
@@ -107,7 +108,7 @@ extension RedisClient {
                     route = try router.moved(redirection)
                     counters.redirected()
                 case .relocate:
-                    router.relocate(route)
+                    router.relocate(route, asOf: moment)
                     fallthrough
                 case .backOff, .moved, .ask:
                     // While a slot moves, ASK cannot serve a transaction: its keys may be in two places.

@@ -73,10 +73,11 @@ enum Router: Sendable {
         RedisError(.unsupported, "the server is a node of a cluster; name it with redis+cluster://")
     }
 
-    /// A node is not what it was; it has to be found anew.
-    func relocate(_ route: Route) {
+    /// A node was not what it had been when a command was sent at `moment`; it has to be found anew.
+    func relocate(_ route: Route, asOf moment: Deadline) {
         switch self {
-        case .single(let node, _): node.reconnect(because: RedisError(.connectionLost, "the server is not the primary any more"))
+        case .single(let node, _):
+            node.reconnect(because: RedisError(.connectionLost, "the server is not the primary any more"), olderThan: moment)
         case .cluster(let cluster): cluster.lookAgain()
         }
     }

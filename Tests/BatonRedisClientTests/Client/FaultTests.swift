@@ -261,6 +261,35 @@ struct FaultTests {
         }
     }
 
+    @Test("looks for the primary once when many callers learn that a server is none")
+    func manyReadOnly() async throws {
+        try await FakeRedis.with { request in
+            request.connection == 1 ? .reply(.error("READONLY You can't write against a read only replica.")) : .reply(.integer(1))
+        } _: { fake in
+            try await withClient("redis://127.0.0.1:\(fake.port)") { client in
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for _ in 0..<64 { group.addTask { _ = try await client.send(SET("k", "v")) } }
+                    try await group.waitForAll()
+                }
+                #expect(fake.connections == 2)
+            }
+        }
+    }
+
+    @Test("leaves nothing behind when it is let go of without being closed")
+    func letGo() async throws {
+        try await FakeRedis.with { _ in
+            .reply(.integer(1))
+        } _: { fake in
+            var client: RedisClient? = try RedisClient("redis://127.0.0.1:\(fake.port)")
+            _ = try await client?.send("GET", "k")
+            _ = try await client?.send(RawCommand(["GET", "k"], blocks: .seconds(1)))
+            #expect(fake.openConnections == 2)
+            client = nil
+            try await eventually("its connections are closed") { fake.openConnections == 0 }
+        }
+    }
+
     @Test("names the cluster when a single server turns out to be part of one")
     func redirected() async throws {
         try await FakeRedis.with { _ in
