@@ -25,6 +25,7 @@ test: dependencies ## install what is missing, build, lint, run every test
 	@swift build --build-tests
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory unit-test
+	@$(MAKE) --no-print-directory examples
 
 unit-test: .build/python/bin/python3
 	@scripts/test

@@ -57,7 +57,7 @@ import Testing
 
     @Test func saysThatAnotherHoldsTheLock() async throws {
         let scratch = Scratch()
-        try await withStore(at: .file(scratch.file()), SQLiteConfiguration(busyTimeout: .milliseconds(50))) { storage in
+        try await withStore(at: .file(scratch.file()), SQLiteConfiguration(busyTimeout: .seconds(1))) { storage in
             _ = try await storage.create(SessionDraft(), at: key())
             let other = try lock(scratch)
             let error = await #expect(throws: StoreError.self) { _ = try await storage.append(batch(1), to: key()) }

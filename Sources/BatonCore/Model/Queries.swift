@@ -110,6 +110,12 @@ public struct EventWindow: Hashable, Sendable {
 
 /// How much of a session to read with its record.
 public struct SnapshotQuery: Hashable, Sendable {
+    /// The most bytes of events that come with one session; asking for more is refused, because a part of the last N would pass for all.
+    public static let maximumBytes = 64 << 20
+
+    /// The refusal of a query whose events are over ``maximumBytes``.
+    public static let tooLarge = StoreError(.tooLarge, "the last events hold over \(maximumBytes) bytes; ask for fewer, or read them in pages")
+
     /// The last this many events that match, 0 to ``EventQuery/maximumLimit``.
     public var events: Int
     /// Which events; applied before the limit.

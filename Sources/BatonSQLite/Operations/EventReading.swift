@@ -105,10 +105,13 @@ extension Reading {
     func lastEvents(_ count: Int, of row: SessionRow, _ filter: EventFilter) throws(StoreError) -> [Event] {
         guard let bounds = try bounds(of: row, filter) else { return [] }
         var events: [Event] = []
+        var bytes = 0
         try scan(row, bounds, .desc, ColumnFilter(filter), limit: count) { found in
             events.append(found.event)
-            return true
+            bytes += found.event.body.bytes.count
+            return bytes <= SnapshotQuery.maximumBytes
         }
+        guard bytes <= SnapshotQuery.maximumBytes else { throw SnapshotQuery.tooLarge }
         return events.reversed()
     }
 

@@ -101,8 +101,9 @@ final class Writer: @unchecked Sendable {
             for job in waiting { job.finish(error) }
             return
         }
-        for job in done { job.finish(nil) }
+        // Before the callers go on: who begins to listen after a change has returned is not told of that change.
         observers.notify(writing.hints)
+        for job in done { job.finish(nil) }
     }
 
     private func commitOneByOne(_ jobs: [Job<Writing>]) {
@@ -110,8 +111,8 @@ final class Writer: @unchecked Sendable {
             do throws(StoreError) {
                 try writing.begin()
                 if job.run(writing) { try commit(counting: 1) } else { db.rollBack() }
-                job.finish(nil)
                 observers.notify(writing.hints)
+                job.finish(nil)
             } catch {
                 db.rollBack()
                 statistics.update { $0.failedCommits += 1 }

@@ -16,9 +16,14 @@ struct Grant: Sendable, Equatable {
 
     /// Whether it may see what stands under these names. What it may not see does not exist for it.
     func sees(app: String?, user: String?) -> Bool {
-        if let apps, !(app.map(apps.contains) ?? false) { return false }
-        if let users, !(user.map(users.contains) ?? false) { return false }
-        return true
+        Grant.allows(app, apps) && Grant.allows(user, users)
+    }
+
+    /// Names are compared as bytes: texts that Unicode holds equivalent name different apps and users.
+    private static func allows(_ name: String?, _ limits: [String]?) -> Bool {
+        guard let limits else { return true }
+        guard let name else { return false }
+        return limits.contains { Name.isSame($0, name) }
     }
 
     /// Whether it is limited to nothing, as the daemon's own numbers require.
