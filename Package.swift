@@ -69,7 +69,8 @@ let package = Package(
         .testTarget(
             name: "BatonSQLiteTests", dependencies: ["BatonSQLite", "BatonCore", "BatonTesting", "CBatonSQLite"], swiftSettings: flags),
         .testTarget(
-            name: "BatonServerTests", dependencies: ["BatonServer", "Baton", "BatonRemote", "BatonCore", "BatonHTTP", "BatonIO", "BatonTelemetry", "BatonTesting"],
+            name: "BatonServerTests",
+            dependencies: ["BatonServer", "Baton", "BatonRemote", "BatonCore", "BatonHTTP", "BatonIO", "BatonTelemetry", "BatonTesting"],
             swiftSettings: flags),
         .testTarget(
             name: "BatonCLITests", dependencies: ["BatonCLI", "Baton", "BatonCore", "BatonHTTP", "BatonIO", "BatonTesting"],
