@@ -40,6 +40,10 @@ enum Console {
         let source, next, seen = new Set();
         const saved = JSON.parse(sessionStorage.getItem("baton") || "{}");
         for (const [name, value] of Object.entries(saved)) if (form.elements[name]) form.elements[name].value = value;
+        // The address names what is looked at: #app/user/session, so that it can be kept and passed on.
+        const [app, user, shown] = location.hash.slice(1).split("/").map(decodeURIComponent);
+        if (app && user) { form.app.value = app; form.user.value = user; }
+        const remember = id => history.replaceState(null, "", "#" + [form.app.value, form.user.value, id].filter(Boolean).map(encodeURIComponent).join("/"));
         const base = () => `/v1/apps/${encodeURIComponent(form.app.value)}/users/${encodeURIComponent(form.user.value)}/sessions`;
         async function list(cursor) {
           $("problem").textContent = "";
@@ -58,7 +62,7 @@ enum Console {
           next = body.next; $("more").hidden = !next;
         }
         function open(id) {
-          source?.close(); seen = new Set(); $("events").replaceChildren(); $("title").textContent = id; $("status").textContent = "Connecting…";
+          remember(id); source?.close(); seen = new Set(); $("events").replaceChildren(); $("title").textContent = id; $("status").textContent = "Connecting…";
           const token = form.token.value ? `?access_token=${encodeURIComponent(form.token.value)}` : "";
           source = new EventSource(`${base()}/${encodeURIComponent(id)}/events${token}`);
           source.onopen = () => { $("status").textContent = "Following."; };
@@ -78,10 +82,11 @@ enum Console {
         form.onsubmit = submitted => {
           submitted.preventDefault();
           sessionStorage.setItem("baton", JSON.stringify({ app: form.app.value, user: form.user.value, token: form.token.value }));
-          list();
+          remember(); list();
         };
         $("more").onclick = () => list(next);
         if (form.app.value && form.user.value) list();
+        if (shown) open(shown);
         </script></body></html>
         """#
 }
