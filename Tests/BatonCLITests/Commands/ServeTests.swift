@@ -34,7 +34,8 @@ struct ServeTests {
     func refusals() async throws {
         for (line, status) in [
             ("serve --store http://127.0.0.1:4437", 64), ("serve --listen nowhere", 64), ("serve --tls-cert x.pem", 64),
-            ("serve --store redis://localhost", 64), ("serve --drain forever", 64), ("serve --session-ttl 1ms --store sqlite::memory:", 64),
+            ("serve --store mongodb://localhost", 64), ("serve --store redis://127.0.0.1:1 --listen 127.0.0.1:0", 69), ("serve --drain forever", 64),
+            ("serve --session-ttl 1ms --store sqlite::memory:", 64),
             ("serve --store sqlite:/nowhere/at/all.db --listen 127.0.0.1:0", 69),
             ("serve --store sqlite::memory: --listen 0.0.0.0:0", 77), ("serve --config /nowhere/at/all.toml", 64),
         ] as [(String, Int32)] {
