@@ -33,7 +33,10 @@ struct StatePlanner {
     let isNew: Bool
 
     func changes(_ delta: StateDelta) async throws(StoreError) -> StateItems {
-        try await changes(session: delta.session, user: delta.user, app: storage.layout.isOneServer ? delta.app : [])
+        if storage.layout.isOneServer { return try await changes(session: delta.session, user: delta.user, app: delta.app) }
+        // What the application's state will get comes afterwards and from elsewhere; what is wrong with it has to be known before.
+        if !delta.app.isEmpty { _ = try await Part(nil, delta.app, of: names.appState, storage) }
+        return try await changes(session: delta.session, user: delta.user)
     }
 
     func changes(session: [StateChange], user: [StateChange] = [], app: [StateChange] = []) async throws(StoreError) -> StateItems {

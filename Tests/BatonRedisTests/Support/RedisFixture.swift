@@ -24,6 +24,8 @@ struct RedisFixture: StorageFixture {
             try await RedisStorage.open(on: client, settled), reopen: { try await RedisStorage.open(address, settled) })
     }
 
+    func close() async { await client.close() }
+
     static func prefix() -> String { "test-\(UInt64.random(in: 0...UInt64.max))" }
 }
 
