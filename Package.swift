@@ -49,7 +49,9 @@ let package = Package(
             swiftSettings: flags),
         .executableTarget(
             name: "BatonBenchmarks",
-            dependencies: ["Baton", "BatonCore", "BatonSQLite", "BatonHTTP", "BatonIO", "BatonServer", "BatonTelemetry", "BatonRedisClient"],
+            dependencies: [
+                "Baton", "BatonCore", "BatonRedis", "BatonSQLite", "BatonHTTP", "BatonIO", "BatonServer", "BatonTelemetry", "BatonRedisClient",
+            ],
             path: "Benchmarks/Sources", swiftSettings: flags),
 
         .executableTarget(name: "Conversation", dependencies: ["Baton"], path: "Examples/Library", swiftSettings: flags),

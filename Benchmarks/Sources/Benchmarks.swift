@@ -9,6 +9,7 @@ enum Benchmarks {
         ("io", IOBenchmark.run),
         ("sqlite", SQLiteBenchmark.run),
         ("redis", RedisBenchmark.run),
+        ("redis-store", RedisStoreBenchmark.run),
     ]
 
     static func main() async throws {

@@ -18,7 +18,7 @@ enum Lua {
     /// `TIME` stands still while a script runs. A moment that is given comes from a test, which also stands for the passing of time:
     /// then the server must not expire keys by its own clock.
     static let clock = """
-        local native, clock = ARGV[1] == ''
+        local native, clock, logSize = ARGV[1] == ''
         if native then
           local time = redis.call('TIME')
           clock = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -112,7 +112,7 @@ enum Lua {
         local function check(h)
           -- The order of creation stays, so its lists are only looked at when the session is new or when their lives may have to grow.
           for i = 6, 9, h and h.ttl == 0 and 2 or 1 do new[i] = redis.call('ZCARD', KEYS[i]) == 0 end
-          redis.call('XLEN', KEYS[10])
+          logSize = redis.call('XLEN', KEYS[10])
         end
         -- A list with a session that never expires has no end either, from the moment that `endless` says so; only then is it looked at.
         local function keep(i, expires)
@@ -148,13 +148,17 @@ enum Lua {
     /// known, or when a later attempt of the same request has come first: bytes of a connection that broke may still be on
     /// their way, so a later attempt leaves a fence that earlier ones run into.
     static let log = """
-        local LOG, logKey, fenceKey = 10000, KEYS[10] or KEYS[3], KEYS[12] or KEYS[2]
-        local function note(name, result)
-          redis.call('XADD', logKey, 'MAXLEN', '~', LOG, '*', 'k', name, 't', ARGV[2], 'r', result)
+        local LOG, KEPT, logKey, fenceKey = 10000, 60000, KEYS[10] or KEYS[3], KEYS[12] or KEYS[2]
+        local function add(name, token, result)
+          -- A minute is kept of a shard where little happens, and never more than a number of entries.
+          if native and logSize <= LOG then
+            redis.call('XADD', logKey, 'MINID', '~', clock - KEPT, '*', 'k', name, 't', token, 'r', result)
+          else
+            redis.call('XADD', logKey, 'MAXLEN', '~', LOG, '*', 'k', name, 't', token, 'r', result)
+          end
         end
-        local function noteEverything()
-          redis.call('XADD', logKey, 'MAXLEN', '~', LOG, '*', 'k', '*', 't', '', 'r', '')
-        end
+        local function note(name, result) add(name, ARGV[2], result) end
+        local function noteEverything() add('*', '', '') end
         local function before()
           local fence = redis.call('GET', fenceKey)
           if ARGV[3] == '' then
@@ -177,7 +181,7 @@ enum Lua {
               if entry[2][4] == ARGV[2] then return entry[2][6] end
             end
             if #entries < 200 then
-              if seen < LOG then return nil end
+              if seen < LOG and tonumber(age) < KEPT then return nil end
               return false
             end
           end

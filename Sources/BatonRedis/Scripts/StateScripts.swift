@@ -9,7 +9,7 @@ extension Scripts {
         Lua.clock, Lua.log,
         """
         local key, at = KEYS[1], 5
-        if logKey then redis.call('XLEN', logKey) end
+        if logKey then logSize = redis.call('XLEN', logKey) end
         local done = before()
         if done == false then return {-6} end
         if done then return {0, clock, redis.call('HGETALL', key)} end

@@ -69,6 +69,7 @@ final class LogWatch: Sendable {
     private func read(_ logs: [RedisKey]) async {
         var positions: [StreamID] = []
         var failures = 0
+        var lastRead = ContinuousClock.now
         while !Task.isCancelled {
             do throws(RedisError) {
                 if positions.isEmpty {
@@ -78,6 +79,10 @@ final class LogWatch: Sendable {
                 let streams = zip(logs, positions).map { (key: $0, from: StreamPosition.after($1)) }
                 // Short enough for a connection that died unnoticed to be found out soon.
                 let batches = try await client.send(XREAD(streams, count: LogWatch.page, waiting: .seconds(5)))
+                // Logs keep a minute. Whoever slept longer has missed something that nothing shows.
+                let now = ContinuousClock.now
+                if now - lastRead > .seconds(45) { hint(.everything) }
+                lastRead = now
                 if batches.isEmpty { try await checkRewound(logs, &positions) }
                 for (key, entries) in batches.streams {
                     guard let index = logs.firstIndex(of: key) else { continue }
