@@ -145,7 +145,7 @@ public final class RedisStorage: Storage {
         }
     }
 
-    private func checkOpen() throws(StoreError) {
+    func checkOpen() throws(StoreError) {
         if isClosed.load(ordering: .relaxed) { throw StoreError.storeClosed }
     }
 

@@ -8,7 +8,7 @@ import Testing
 struct PermissionTests {
     /// The line of docs/KEYS.md.
     static let rules = """
-        resetchannels -@all +hello +auth +ping +client|setname +client|id +select +evalsha +eval +time +get +set +hget +hset +hdel +hmget \
+        resetchannels -@all +hello +auth +ping +client|setname +client|id +select +evalsha +eval +multi +exec +time +get +set +hget +hset +hdel +hmget \
         +hgetall +hlen +hincrby +exists +del +unlink +persist +pexpireat +pttl +xadd +xlen +xrange +xrevrange +xread +xdel +xtrim +zadd +zrem \
         +zcard +zcount +zrange +zrevrange +zrandmember
         """

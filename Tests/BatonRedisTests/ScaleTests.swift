@@ -5,11 +5,12 @@ import Testing
 
 @Suite("Sessions and lists that have grown", .redisServer, .serialized)
 struct ScaleTests {
-    /// Microseconds that the server spent on a call of a script, by its own account.
+    /// Microseconds that the server spent on a script or a transaction, by its own account.
     private func cost(_ server: RedisServer, _ calls: Int, _ body: () async throws -> Void) async throws -> Double {
         try await server.cli("CONFIG", "RESETSTAT")
         for _ in 0..<calls { try await body() }
-        for line in try await server.cli("INFO", "commandstats").split(whereSeparator: \.isNewline) where line.hasPrefix("cmdstat_evalsha:") {
+        for line in try await server.cli("INFO", "commandstats").split(whereSeparator: \.isNewline)
+        where line.hasPrefix("cmdstat_evalsha:") || line.hasPrefix("cmdstat_exec:") {
             for part in line.split(separator: ",") where part.hasPrefix("usec_per_call=") { return Double(part.dropFirst(14)) ?? .infinity }
         }
         return .infinity

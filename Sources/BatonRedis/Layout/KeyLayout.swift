@@ -116,6 +116,7 @@ struct SessionNames: Sendable {
     let name: [UInt8]
 
     var session: RedisKey { keys[0] }
+    var events: RedisKey { keys[1] }
     var userState: RedisKey { keys[10] }
 
     /// Where the fence of a write stands among the keys.

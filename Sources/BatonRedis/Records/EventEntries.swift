@@ -14,8 +14,17 @@ enum EventEntries {
         return events
     }
 
+    /// The events of a page of a session without edits.
+    static func events(_ entries: RedisReply, generation: String) throws(StoreError) -> [Event] {
+        guard let list = entries.elements else { throw StoreError.corrupt("a page of events") }
+        var events: [Event] = []
+        events.reserveCapacity(list.count)
+        for entry in list { events.append(try event(entry, edit: [], generation: generation)) }
+        return events
+    }
+
     static func event(_ entry: RedisReply, edit: ArraySlice<UInt8>, generation: String) throws(StoreError) -> Event {
-        guard let parts = entry.elements, parts.count == 2, let id = parts.first?.bytes.flatMap({ StreamID($0) }),
+        guard let parts = entry.elements, parts.count == 2, let id = parts.first?.bytes.flatMap({ place($0) }),
             let fields = parts[parts.index(after: parts.startIndex)].elements
         else { throw StoreError.corrupt("an event") }
         var clientID: String?
@@ -28,9 +37,7 @@ enum EventEntries {
             default: continue
             }
         }
-        guard var body, let seq = Int(exactly: id.milliseconds), let milliseconds = Int(exactly: id.sequence) else {
-            throw StoreError.corrupt("an event")
-        }
+        guard var body else { throw StoreError.corrupt("an event") }
         var editedAt: Timestamp?
         if !edit.isEmpty {
             let stored = try Edit(edit)
@@ -38,8 +45,26 @@ enum EventEntries {
             body = stored.body
         }
         return Event(
-            id: clientID ?? SessionRecord.madeID(generation: generation, seq: seq), seq: seq, time: Timestamp(milliseconds: milliseconds),
+            id: clientID ?? SessionRecord.madeID(generation: generation, seq: id.seq), seq: id.seq, time: Timestamp(milliseconds: id.milliseconds),
             editedAt: editedAt, body: JSON(checked: Array(body)))
+    }
+
+    /// The two numbers of an entry's ID. There is one for every event that is read, so they are read in place.
+    private static func place(_ bytes: ArraySlice<UInt8>) -> Offset? {
+        bytes.withUnsafeBufferPointer { bytes in
+            var (numbers, isSecond, digits) = ((0, 0), false, 0)
+            for byte in bytes {
+                if byte == UInt8(ascii: "-"), !isSecond, digits > 0 {
+                    (isSecond, digits) = (true, 0)
+                    continue
+                }
+                // Seventeen digits are more than either number has, and below 2^63.
+                guard byte &- 48 < 10, digits < 17 else { return nil }
+                digits += 1
+                if isSecond { numbers.1 = numbers.1 * 10 + Int(byte - 48) } else { numbers.0 = numbers.0 * 10 + Int(byte - 48) }
+            }
+            return isSecond && digits > 0 ? Offset(milliseconds: numbers.1, seq: numbers.0) : nil
+        }
     }
 
     /// A replaced body as the hash of edits has it: `E`, how often the event was edited, a space, the milliseconds, a space, the body.

@@ -14,6 +14,8 @@ struct SessionHead {
     let expires: Int
 
     static let size = 63
+    /// The bit in the third byte that says that events were edited or removed.
+    static let hasEdits: UInt8 = 2
 
     init(_ bytes: ArraySlice<UInt8>) throws(StoreError) {
         guard bytes.count == SessionHead.size, bytes.first == 1 else { throw StoreError.corrupt("a session's head") }
