@@ -62,6 +62,9 @@ struct SubscriptionTests {
                 for number in 1...10 { _ = try await client.send(PUBLISH("a", .init(number))) }
                 var seen = witness.makeAsyncIterator()
                 for number in 1...10 { #expect(describe(await seen.next()) == "a:\(number)") }
+                // Confirmed behind the last message on the connection that both share: by then it has reached both.
+                let after = try await client.subscribe(to: .channels(["after"]))
+                defer { withExtendedLifetime(after) {} }
                 var events = subscription.makeAsyncIterator()
                 var lines: [String] = []
                 for _ in 0..<4 { lines.append(describe(await events.next())) }
