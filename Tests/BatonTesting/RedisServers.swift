@@ -115,7 +115,7 @@ public final class RedisServer: Sendable {
     private func becomesReady() async -> Bool {
         let process = state.withLock { $0.process }
         let clock = ContinuousClock()
-        let limit = clock.now + .seconds(20)
+        let limit = clock.now + .seconds(60)
         while clock.now < limit {
             let output = String(decoding: process.output, as: UTF8.self)
             // A Sentinel says nothing of connections, only of its identity.
@@ -258,7 +258,7 @@ public final class RedisSentinels: Sendable {
 
 /// Waits until a condition holds, looking again and again.
 public func eventually(
-    _ what: String, within limit: Duration = .seconds(20), every pause: Duration = .milliseconds(20), _ condition: () async throws -> Bool
+    _ what: String, within limit: Duration = .seconds(60), every pause: Duration = .milliseconds(20), _ condition: () async throws -> Bool
 ) async throws {
     let clock = ContinuousClock()
     let end = clock.now + limit

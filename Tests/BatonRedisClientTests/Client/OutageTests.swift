@@ -11,7 +11,7 @@ struct OutageTests {
         // An append-only file that is synced for every write: what was acknowledged is on disk.
         let options = ["--appendonly", "yes", "--appendfsync", "always"]
         try await RedisServer.with(options) { server in
-            try await withClient("redis://127.0.0.1:\(server.port)?timeout=20000") { client in
+            try await withClient("redis://127.0.0.1:\(server.port)?timeout=60000") { client in
                 let acknowledged = Counter()
                 let uncertain = Counter()
                 let members = Log()
@@ -103,7 +103,7 @@ struct OutageTests {
                         for caller in 0..<32 {
                             group.addTask {
                                 let words: [RedisArgument] = caller == storm ? ["DROP"] : ["GET", "k"]
-                                _ = await FaultTests.result(client, RawCommand(words, retrySafety: .never), .after(.seconds(5)))
+                                _ = await FaultTests.result(client, RawCommand(words, retrySafety: .never), .after(.seconds(60)))
                             }
                         }
                         // Waits for the server that are cut off by their deadline, each with a connection of its own.
@@ -130,7 +130,7 @@ struct OutageTests {
     func late() async throws {
         try await RedisServer.with { server in
             await server.kill()
-            try await withClient("redis://127.0.0.1:\(server.port)?timeout=20000") { client in
+            try await withClient("redis://127.0.0.1:\(server.port)?timeout=60000") { client in
                 async let waiting = client.send(INCRBY("n"))
                 try await eventually("it has tried") { client.statistics.failedConnects > 0 }
                 try await server.restart()

@@ -7,7 +7,7 @@ import Testing
 @Suite("Client with Sentinels", .serialized)
 struct SentinelTests {
     private func address(_ fixture: RedisSentinels) -> String {
-        "redis+sentinel://" + fixture.sentinels.map { "127.0.0.1:\($0.port)" }.joined(separator: ",") + "/\(RedisSentinels.name)?timeout=20000"
+        "redis+sentinel://" + fixture.sentinels.map { "127.0.0.1:\($0.port)" }.joined(separator: ",") + "/\(RedisSentinels.name)?timeout=60000"
     }
 
     @Test("finds the primary, and follows when the Sentinels choose another after its death")
@@ -65,7 +65,7 @@ struct SentinelTests {
     @Test("says what is wrong when no Sentinel knows the name or none answers")
     func unknown() async throws {
         try await RedisSentinels.with { fixture in
-            try await withClient("redis+sentinel://127.0.0.1:\(fixture.sentinels[0].port),127.0.0.1:1/other?timeout=300") { client in
+            try await withClient("redis+sentinel://127.0.0.1:\(fixture.sentinels[0].port),127.0.0.1:1/other?timeout=3000") { client in
                 let error = await #expect(throws: RedisError.self) { try await client.send(PING()) }
                 #expect(error?.code == .noPrimary)
                 #expect(error?.message.contains("\"other\"") == true)
@@ -76,7 +76,7 @@ struct SentinelTests {
                 try await client.send(PING())
             }
         }
-        try await withClient("redis+sentinel://127.0.0.1:1,127.0.0.1:2/main?timeout=300") { client in
+        try await withClient("redis+sentinel://127.0.0.1:1,127.0.0.1:2/main?timeout=3000") { client in
             let error = await #expect(throws: RedisError.self) { try await client.send(PING()) }
             #expect(error?.code == .noPrimary)
         }

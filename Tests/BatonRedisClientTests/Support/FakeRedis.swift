@@ -13,6 +13,8 @@ final class FakeRedis: Sendable {
         /// One write for each byte.
         case dribble(Value)
         case later(Duration, Value)
+        /// When the condition holds.
+        case once(@Sendable () -> Bool, Value)
         case nothing
         case hangUp
         /// Ends its output and keeps reading.
@@ -126,6 +128,10 @@ final class FakeRedis: Sendable {
                     self.due[place - self.first] = [value.wire]
                     self.settle(on: channel)
                 }
+            case .once(let condition, let value):
+                let place = first + due.count
+                due.append(nil)
+                settle(place, with: value, once: condition, on: channel)
             case .nothing: break
             case .hangUp: channel.close()
             case .halfClose: channel.closeOutput()
@@ -133,6 +139,15 @@ final class FakeRedis: Sendable {
                 channel.write(bytes)
                 channel.close()
             }
+        }
+
+        private func settle(_ place: Int, with value: Value, once condition: @escaping @Sendable () -> Bool, on channel: Channel) {
+            guard condition() else {
+                channel.loop.schedule(after: .milliseconds(2)) { self.settle(place, with: value, once: condition, on: channel) }
+                return
+            }
+            due[place - first] = [value.wire]
+            settle(on: channel)
         }
 
         private func answer(_ pieces: [[UInt8]], on channel: Channel) {
