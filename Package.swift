@@ -59,10 +59,12 @@ let package = Package(
         // Tests. BatonTesting is what they share: the storage contract, the reference model, servers and processes.
         .target(
             name: "BatonTesting", dependencies: ["BatonCore", "BatonTelemetry", "CBatonPlatform"], path: "Tests/BatonTesting", swiftSettings: flags),
+        .target(name: "CBatonAllocations", path: "Tests/CBatonAllocations"),
         .testTarget(name: "BatonTelemetryTests", dependencies: ["BatonTelemetry", "BatonTesting"], swiftSettings: flags),
         .testTarget(name: "BatonIOTests", dependencies: ["BatonIO", "BatonTesting", "CBatonPlatform"], swiftSettings: flags),
         .testTarget(
-            name: "BatonRedisClientTests", dependencies: ["BatonRedisClient", "BatonIO", "BatonTelemetry", "BatonTesting"], swiftSettings: flags),
+            name: "BatonRedisClientTests",
+            dependencies: ["BatonRedisClient", "BatonIO", "BatonTelemetry", "BatonTesting", "CBatonAllocations"], swiftSettings: flags),
         .testTarget(
             name: "BatonHTTPTests", dependencies: ["BatonHTTP", "BatonIO", "BatonTesting"], resources: [.copy("Cases")], swiftSettings: flags),
         .testTarget(name: "BatonCoreTests", dependencies: ["BatonCore", "BatonTesting"], swiftSettings: flags),
