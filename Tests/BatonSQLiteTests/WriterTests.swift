@@ -7,6 +7,8 @@ import Testing
     /// Another connection that holds the write lock until it is told to let go.
     private func lock(_ scratch: Scratch) throws -> Connection {
         let connection = try Connection(opening: scratch.file(), mode: .readWrite)
+        // The storage itself may be sweeping just now.
+        try connection.execute("PRAGMA busy_timeout = 10000")
         try connection.execute("BEGIN IMMEDIATE")
         return connection
     }

@@ -63,10 +63,10 @@ final class EventFeed: Sendable {
                         detail: .gone(earliest: .start, tail: page.tail, generation: page.generation))
                     return end(.resync(gone))
                 }
-                let turn = state.withLock { $0.finishTurn(page, from: position) }
+                let turn = state.withLock { $0.take(page, from: position) }
                 for (follower, delivery) in turn.deliveries { follower.push(delivery) }
                 for follower in turn.behind { follower.catchUp() }
-                guard turn.continues else { return }
+                guard state.withLock({ $0.endTurn() }) else { return }
             } catch {
                 if let ending = FollowEnding(error) { return end(ending) }
                 // Unreachable: followers wait. They are told by silence of events, not by an end, because nothing is lost.

@@ -10,14 +10,12 @@ struct FeedState {
         case pump
     }
 
-    /// What the pump does after a turn.
+    /// What the pump does with what it has read.
     struct Turn {
         /// Whom to hand which delivery, outside the lock.
         var deliveries: [(follower: Follower, delivery: EventDelivery)] = []
         /// Who fell too far behind to be served from here.
         var behind: [Follower] = []
-        /// Whether to read again at once; otherwise the pump has stopped.
-        var continues: Bool
     }
 
     /// Everything up to here was handed to all live followers; `nil` until the first one has joined.
@@ -26,6 +24,8 @@ struct FeedState {
     private(set) var followers: [ObjectIdentifier: Follower] = [:]
     private(set) var isPumping = false
     private var isHinted = false
+    /// Whether the last read has left something.
+    private var hasMore = false
     /// Followers that joined behind the position, to be served from `recent` in the pump's next turn.
     private var joined: [Follower] = []
     /// The events between `recentStart` and `position`, bounded.
@@ -80,9 +80,15 @@ struct FeedState {
         return position
     }
 
-    /// The pump has read `page` after the position.
-    mutating func finishTurn(_ page: EventPage, from start: Offset) -> Turn {
-        var turn = Turn(continues: false)
+    /// The pump has read `page` after the position. It goes on pumping until it has made the deliveries and ends the turn: a hint
+    /// that comes meanwhile must not start a second pump, which would overtake it.
+    mutating func take(_ page: EventPage, from start: Offset) -> Turn {
+        var turn = Turn()
+        // All may have left during the read, and others joined elsewhere: they are owed another read.
+        guard position == start else {
+            hasMore = true
+            return turn
+        }
         let latecomers = joined
         joined = []
         for follower in latecomers {
@@ -100,9 +106,14 @@ struct FeedState {
             remember(page.events)
         }
         position = page.next ?? start
-        turn.continues = !page.upToDate || isHinted || !joined.isEmpty
-        if !turn.continues { isPumping = false }
+        hasMore = !page.upToDate
         return turn
+    }
+
+    /// The pump has made its deliveries. Whether it begins another turn; otherwise it has stopped.
+    mutating func endTurn() -> Bool {
+        isPumping = hasMore || isHinted || !joined.isEmpty
+        return isPumping
     }
 
     private mutating func remember(_ events: [Event]) {

@@ -61,12 +61,44 @@ struct FeedStateTests {
         expect(&feed, hintedDoes: .pump)
         let start = try begin(&feed)
         expect(&feed, hintedDoes: .none)
-        let again = feed.finishTurn(page(nil), from: start).continues
+        _ = feed.take(page(nil), from: start)
+        let again = feed.endTurn()
         #expect(again)
         _ = feed.beginTurn()
-        let oncemore = feed.finishTurn(page(nil), from: start).continues
+        _ = feed.take(page(nil), from: start)
+        let oncemore = feed.endTurn()
         #expect(!oncemore)
         #expect(!feed.isPumping)
+    }
+
+    @Test("a hint while deliveries are made starts no second pump, which could overtake them")
+    func hintDuringDeliveries() throws {
+        var feed = FeedState()
+        _ = try feed.join(follower(at: 0), at: offset(0), generation: generation)
+        _ = feed.hint()
+        let start = try begin(&feed)
+        _ = feed.take(page(1...3), from: start)
+        // pump hands out 1…3 │ hint: 4 is there
+        expect(&feed, hintedDoes: .none)
+        let goesOn = feed.endTurn()
+        #expect(goesOn)
+    }
+
+    @Test("what was read for followers that have left is not handed to one that joined behind it")
+    func joinDuringRead() throws {
+        var feed = FeedState()
+        let first = try follower(at: 5)
+        _ = feed.join(first, at: offset(5), generation: generation)
+        _ = feed.hint()
+        let start = try begin(&feed)
+        // pump reads after 5 │ the first leaves, a second has read up to 2 and joins
+        feed.leave(first)
+        _ = try feed.join(follower(at: 2), at: offset(2), generation: generation)
+        let turn = feed.take(page(6...7), from: start)
+        #expect(turn.deliveries.isEmpty)
+        let goesOn = feed.endTurn()
+        #expect(goesOn)
+        #expect(feed.position == offset(2))
     }
 
     @Test("everybody gets the same delivery, and the position moves past it")
@@ -76,7 +108,7 @@ struct FeedStateTests {
         for one in both { _ = feed.join(one, at: offset(0), generation: generation) }
         _ = feed.hint()
         let start = try begin(&feed)
-        let turn = feed.finishTurn(page(1...3), from: start)
+        let turn = feed.take(page(1...3), from: start)
         #expect(turn.deliveries.count == 2)
         #expect(turn.deliveries[0].delivery === turn.deliveries[1].delivery)
         #expect(feed.position == offset(3))
@@ -88,12 +120,13 @@ struct FeedStateTests {
         _ = try feed.join(follower(at: 0), at: offset(0), generation: generation)
         _ = feed.hint()
         var start = try begin(&feed)
-        _ = feed.finishTurn(page(1...5), from: start)
+        _ = feed.take(page(1...5), from: start)
+        _ = feed.endTurn()
         let late = try follower(at: 2)
         let action = feed.join(late, at: offset(2), generation: generation)
         #expect(action == .pump)
         start = try begin(&feed)
-        let turn = feed.finishTurn(page(6...6), from: start)
+        let turn = feed.take(page(6...6), from: start)
         let mine = turn.deliveries.filter { $0.follower === late }.map { $0.delivery.events.map(\.seq) }
         #expect(mine == [[3, 4, 5], [6]])
         #expect(turn.behind.isEmpty)
@@ -105,11 +138,12 @@ struct FeedStateTests {
         _ = try feed.join(follower(at: 0), at: offset(0), generation: generation)
         _ = feed.hint()
         var start = try begin(&feed)
-        _ = feed.finishTurn(page(1...(FeedState.recentLimit + 100)), from: start)
+        _ = feed.take(page(1...(FeedState.recentLimit + 100)), from: start)
+        _ = feed.endTurn()
         let late = try follower(at: 5)
         _ = feed.join(late, at: offset(5), generation: generation)
         start = try begin(&feed)
-        let turn = feed.finishTurn(page(nil, position: FeedState.recentLimit + 100), from: start)
+        let turn = feed.take(page(nil, position: FeedState.recentLimit + 100), from: start)
         #expect(turn.behind.count == 1 && turn.behind[0] === late)
         #expect(turn.deliveries.isEmpty)
         #expect(feed.followers.count == 1)
