@@ -9,25 +9,27 @@ extension RedisClient {
     /// - Parameters:
     ///   - alone: on a connection of its own.
     ///   - first: what a first attempt has brought already.
+    ///   - moment: when that was sent; connections made since are not blamed for it, however late its caller hears of it.
     ///   - start: where to send to first; nil is where the keys belong.
     ///   - startsAsking: whether that node has to be told that it was named by ASK.
     func recover(
-        _ command: PreparedCommand, alone: Bool = false, first: Connection.Queue.Outcome? = nil, from start: Router.Route? = nil,
-        asking startsAsking: Bool = false, by deadline: Deadline
+        _ command: PreparedCommand, alone: Bool = false, first: Connection.Queue.Outcome? = nil, sentAt moment: Deadline = .now,
+        from start: Router.Route? = nil, asking startsAsking: Bool = false, by deadline: Deadline
     ) async throws(RedisError) -> RedisReply {
         var route = if let start { start } else { try await self.route(for: command, by: deadline) }
         var next = first
+        var moment = moment
         var asking = startsAsking
         var withSource = false
         var attempt = 0
         var hops = 0
         while true {
-            let moment = Deadline.now
             let outcome: Connection.Queue.Outcome
             if let first = next {
                 outcome = first
                 next = nil
             } else {
+                moment = .now
                 outcome = await send(on: route.node, alone: alone, expecting: asking ? 2 : 1, by: deadline) { _ in
                     { encoder in
                         if asking { encoder.write(RawCommand(["ASKING"])) }
@@ -128,8 +130,8 @@ extension RedisClient {
     }
 
     /// A wait may overrun on the server (redis#12998), so only twice its length is a sign of a lost connection.
-    func deadline(for blocks: Duration?) -> Deadline {
-        guard let blocks else { return .after(configuration.commandTimeout) }
-        return blocks == .zero ? .never : .after(blocks * 2 + configuration.commandTimeout)
+    func deadline(for blocks: Duration?, from moment: Deadline = .now) -> Deadline {
+        guard let blocks else { return moment.advanced(by: configuration.commandTimeout) }
+        return blocks == .zero ? .never : moment.advanced(by: blocks * 2 + configuration.commandTimeout)
     }
 }

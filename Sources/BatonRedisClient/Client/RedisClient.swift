@@ -70,14 +70,15 @@ public final class RedisClient: Sendable {
     }
 
     private func perform<Command: RedisCommand>(_ command: Command, _ deadline: Deadline?) async throws(RedisError) -> Command.Response {
-        let deadline = deadline ?? self.deadline(for: command.blocks)
+        let began = Deadline.now
+        let deadline = deadline ?? self.deadline(for: command.blocks, from: began)
         guard case .single(let node, _) = router, command.blocks == nil else {
             return try command.decode(await recover(PreparedCommand(command), alone: command.blocks != nil, by: deadline))
         }
         // The usual way, without anything it does not need.
         let outcome = await node.connection.send(expecting: 1, deadline: deadline) { $0.write(command) }
         if case .reply(let reply) = outcome, reply.kind != .error { return try command.decode(reply) }
-        return try command.decode(await recover(PreparedCommand(command), first: outcome, by: deadline))
+        return try command.decode(await recover(PreparedCommand(command), first: outcome, sentAt: began, by: deadline))
     }
 
     // MARK: Ending
