@@ -28,15 +28,20 @@ extension SessionStore {
     ) async throws(StoreError) -> SessionStore {
         let storage: any Storage
         switch address {
-        case .sqlite(let path):
-            storage = try await SQLiteStorage(at: .file(path), configuration: configuration.sqlite, policy: configuration.policy)
-        case .memory:
-            storage = try await SQLiteStorage(at: .memory, configuration: configuration.sqlite, policy: configuration.policy)
+        case .sqlite, .memory:
+            var sqlite = configuration.sqlite
+            if let durability = configuration.durability { sqlite.durability = try SQLiteConfiguration.Durability(durability) }
+            let location: SQLiteStorage.Location = if case .sqlite(let path) = address { .file(path) } else { .memory }
+            storage = try await SQLiteStorage(at: location, configuration: sqlite, policy: configuration.policy)
         case .redis(let url):
             storage = try await RedisStorage.open(
-                url, RedisStorageConfiguration(prefix: configuration.keyPrefix, shards: configuration.shards, policy: configuration.policy))
+                url,
+                RedisStorageConfiguration(
+                    prefix: configuration.keyPrefix, shards: configuration.shards, policy: configuration.policy,
+                    durability: configuration.durability ?? .memory))
         case .daemon(let url):
-            storage = try RemoteStorage(url: url, token: configuration.token, authorities: configuration.authorities)
+            storage = try RemoteStorage(
+                url: url, token: configuration.token, authorities: configuration.authorities, durability: configuration.durability)
         }
         return SessionStore(on: storage, executor: executor, observer: observer)
     }

@@ -9,6 +9,12 @@ public struct Session: Sendable {
         self.store = store
     }
 
+    /// The same session, whose writes promise this durability instead of the one its store was opened with.
+    /// - Throws: ``StoreError/Code/invalidParameter`` when the store's kind cannot promise it.
+    public func with(durability: Durability) throws(StoreError) -> Session {
+        Session(key: key, store: try store.with(durability: durability))
+    }
+
     /// Appends one event.
     ///
     /// - Parameters:

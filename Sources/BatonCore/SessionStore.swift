@@ -47,6 +47,25 @@ public final class SessionStore: Sendable {
         self.feeds = FeedHub(storage: storage, executor: executor)
     }
 
+    private init(_ other: SessionStore, on storage: any Storage) {
+        self.storage = storage
+        observer = other.observer
+        feeds = other.feeds
+    }
+
+    /// The same store, whose writes promise this durability instead of the one it was opened with.
+    ///
+    /// ```swift
+    /// let receipt = try await store.with(durability: .wait(replicas: 1, within: .milliseconds(500))).append(batch, to: key)
+    /// ```
+    /// Writes are then ``StoreError/Code/unconfirmed`` when they are stored but not on as many replicas. It is cheap, may be made for one
+    /// call, and closing either closes both.
+    /// - Throws: ``StoreError/Code/invalidParameter`` when the store's kind cannot promise it.
+    public func with(durability: Durability) throws(StoreError) -> SessionStore {
+        try durability.checkRange()
+        return SessionStore(self, on: try storage.with(durability: durability))
+    }
+
     /// A handle on one session, whether it exists or not.
     public func session(_ key: SessionKey) -> Session { Session(key: key, store: self) }
 
@@ -120,7 +139,7 @@ public final class SessionStore: Sendable {
 
     /// Appends events, all or none.
     /// - Throws: ``StoreError/Code/notFound`` when the session is absent and `createsSession` is not set;
-    ///   ``StoreError/Code/preconditionFailed``, ``StoreError/Code/idempotencyMismatch``.
+    ///   ``StoreError/Code/preconditionFailed``, ``StoreError/Code/idempotencyMismatch``, ``StoreError/Code/unconfirmed``.
     public func append(_ batch: EventBatch, to key: SessionKey) async throws(StoreError) -> AppendReceipt {
         guard (1...EventDraft.maximumBatch).contains(batch.events.count) else {
             throw StoreError(.tooLarge, "a batch has 1 to \(EventDraft.maximumBatch) events, not \(batch.events.count)")

@@ -57,6 +57,8 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
         public static let storeCorrupt = Code(rawValue: "store_corrupt")
         /// The file or keyspace belongs to another layout, version or program; nothing was changed.
         public static let storeIncompatible = Code(rawValue: "store_incompatible")
+        /// The write is stored, but not on as many replicas as were asked for; a failover may still lose it.
+        public static let unconfirmed = Code(rawValue: "unconfirmed")
         /// The caller's deadline passed, or the call was cancelled; whether it took effect is not known.
         public static let cancelled = Code(rawValue: "cancelled")
     }
@@ -69,6 +71,9 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
         case current(Int)
         /// Where reading can go on after a cursor is gone.
         case gone(earliest: Offset, tail: Offset, generation: String)
+        /// How many replicas have the write, which is stored. For an append its receipt, and the idempotency key that the store gave it
+        /// because its events had no ids and it had no key: the same append with this key is a duplicate that waits again.
+        case unconfirmed(replicas: Int, receipt: AppendReceipt?, idempotencyKey: String?)
     }
 
     /// What kind of failure it is.
@@ -91,8 +96,12 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
     /// Whether the same call may succeed later without being changed.
     public var isRetryable: Bool {
         switch code {
-        case .busy, .storeUnavailable, .tooManyRequests: true
-        default: false
+        case .busy, .storeUnavailable, .tooManyRequests: return true
+        case .unconfirmed:
+            // An append that names itself is a duplicate when it comes again; anything else would be done twice.
+            if case .unconfirmed(_, .some, nil) = detail { return true }
+            return false
+        default: return false
         }
     }
 

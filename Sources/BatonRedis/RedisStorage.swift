@@ -14,20 +14,44 @@ public final class RedisStorage: Storage {
     let policy: StorePolicy
     let clock: (@Sendable () -> Timestamp)?
     let watch: LogWatch
-    private let ownsClient: Bool
-    private let isClosed = Atomic<Bool>(false)
+    private let confirmation: Confirmation?
+    private let life: Life
+
+    /// What all share that were made of one by ``with(durability:)``.
+    private final class Life: Sendable {
+        let ownsClient: Bool
+        let isClosed = Atomic<Bool>(false)
+
+        init(ownsClient: Bool) { self.ownsClient = ownsClient }
+    }
 
     /// The most bytes of events or sessions in one reply; what is more comes with the next.
     static let replyBytes = 8 << 20
 
-    private init(_ client: RedisClient, owned: Bool, _ layout: KeyLayout, _ configuration: RedisStorageConfiguration) {
+    private init(
+        _ client: RedisClient, owned: Bool, _ layout: KeyLayout, _ configuration: RedisStorageConfiguration, _ confirmation: Confirmation?
+    ) {
+        self.confirmation = confirmation
         self.client = client
         self.layout = layout
         policy = configuration.policy
         clock = configuration.clock
-        ownsClient = owned
+        life = Life(ownsClient: owned)
         watch = LogWatch(client, layout)
     }
+
+    private init(_ other: RedisStorage, _ confirmation: Confirmation?) {
+        client = other.client
+        layout = other.layout
+        policy = other.policy
+        clock = other.clock
+        watch = other.watch
+        life = other.life
+        self.confirmation = confirmation
+    }
+
+    /// The same storage with another durability: ``BatonCore/Durability/memory`` or ``BatonCore/Durability/wait(replicas:within:)``.
+    public func with(durability: Durability) throws(StoreError) -> any Storage { RedisStorage(self, try Confirmation(durability)) }
 
     /// Opens the storage on servers of its own connections: `redis://…` or any other address that ``RedisConfiguration`` reads.
     /// - Throws: ``StoreError/Code/storeUnavailable`` when the server cannot be reached, ``StoreError/Code/storeIncompatible`` when the prefix
@@ -56,6 +80,8 @@ public final class RedisStorage: Storage {
         on client: RedisClient, owned: Bool, _ configuration: RedisStorageConfiguration
     ) async throws(StoreError) -> RedisStorage {
         try configuration.validate()
+        let confirmation = try Confirmation(configuration.durability)
+        try await confirmation?.check(on: client)
         let isOneServer = if case .cluster = client.configuration.topology { false } else { true }
         let wanted = configuration.shards ?? RedisStorageConfiguration.defaultShards
         let shards = try await LayoutRecord.claim(configuration.prefix, shards: wanted, on: client)
@@ -65,7 +91,7 @@ public final class RedisStorage: Storage {
                 "the prefix \(configuration.prefix) was laid out with \(shards) shards, not \(asked); the number cannot be changed afterwards")
         }
         let layout = KeyLayout(prefix: configuration.prefix, shards: shards, isOneServer: isOneServer)
-        return RedisStorage(client, owned: owned, layout, configuration)
+        return RedisStorage(client, owned: owned, layout, configuration, confirmation)
     }
 
     // MARK: - Operations
@@ -89,9 +115,9 @@ public final class RedisStorage: Storage {
 
     /// Finishes what is under way, and closes the client when it is the storage's own.
     public func close() async {
-        guard !isClosed.exchange(true, ordering: .relaxed) else { return }
+        guard !life.isClosed.exchange(true, ordering: .relaxed) else { return }
         await watch.close()
-        if ownsClient { await client.close() }
+        if life.ownsClient { await client.close() }
     }
 
     // MARK: - Sending
@@ -120,33 +146,53 @@ public final class RedisStorage: Storage {
     ///
     /// When the connection breaks after the script was sent, it is sent again until its deadline. The later attempt looks for what
     /// the earlier did, and keeps it from doing anything if it should arrive late; see ``Lua/log``.
+    /// - Throws: also ``StoreError/Code/unconfirmed`` when the script has done its work, and fewer replicas have it than were asked for.
     func write(
         _ script: RedisScript, _ keys: [RedisKey], fence: Int = SessionNames.fence, _ arguments: [RedisArgument]
     ) async throws(StoreError) -> RedisReply {
+        let outcome = try await perform(script, keys, fence: fence, arguments)
+        // A script that refused has nothing to be confirmed, and its refusal says more.
+        if outcome.reply.elements?.first?.integer == 0 { try outcome.checkConfirmed() }
+        return outcome.reply
+    }
+
+    /// Whether writes wait for replicas.
+    var isConfirmed: Bool { confirmation != nil }
+
+    /// As `write`, for a caller that looks at the confirmation itself.
+    func perform(
+        _ script: RedisScript, _ keys: [RedisKey], fence: Int = SessionNames.fence, _ arguments: [RedisArgument]
+    ) async throws(StoreError) -> WriteOutcome {
         try checkOpen()
         let token = Randomness.bytes(8)
         var arguments = arguments
         arguments[1] = .bytes(token)
         var keys = keys
         keys[fence] = RedisKey(keys[0].bytes + Array(":r:\(Hex.text(of: token))".utf8))
-        let deadline = Deadline.after(client.configuration.commandTimeout)
+        let deadline = Deadline.after(client.configuration.commandTimeout + (confirmation?.wait ?? .zero) * 2)
         // What this call did is in the log with the server's time. A later attempt may wait for its connection until the deadline; two
         // seconds are added for what the server's clock and bytes on their way may do.
-        let oldest = client.configuration.commandTimeout + .seconds(2)
+        let oldest = client.configuration.commandTimeout + (confirmation?.wait ?? .zero) * 2 + .seconds(2)
         var attempt = 1
         while true {
             do throws(RedisError) {
-                return try await client.send(EVALSHA(script, keys: keys, arguments: arguments, retrySafety: .ifNotSent), deadline: deadline)
+                let call = EVALSHA(script, keys: keys, arguments: arguments, retrySafety: .ifNotSent)
+                guard let confirmation else { return WriteOutcome(try await client.send(call, deadline: deadline)) }
+                // Also where an earlier attempt, or an earlier call, has stored everything: what a connection waits for is all that its
+                // server had written when the script ran.
+                let (reply, count) = try await client.send(
+                    call, confirmedBy: confirmation.replicas, within: confirmation.wait, deadline: deadline)
+                return WriteOutcome(reply, count, asked: confirmation)
             } catch {
                 guard error.wasSent, error.code == .connectionLost else { throw StoreError(error) }
             }
             attempt += 1
-            arguments[2] = .string("\(attempt) \(oldest.components.seconds * 1000 + oldest.components.attoseconds / 1_000_000_000_000_000)")
+            arguments[2] = .string("\(attempt) \(oldest.inMilliseconds)")
         }
     }
 
     func checkOpen() throws(StoreError) {
-        if isClosed.load(ordering: .relaxed) { throw StoreError.storeClosed }
+        if life.isClosed.load(ordering: .relaxed) { throw StoreError.storeClosed }
     }
 
     /// What the arguments of all scripts on a session begin with.

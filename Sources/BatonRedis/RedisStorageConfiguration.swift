@@ -10,6 +10,8 @@ public struct RedisStorageConfiguration: Sendable {
     public var shards: Int?
     /// How the store treats what it keeps.
     public var policy: StorePolicy
+    /// What an acknowledged write survives: ``BatonCore/Durability/memory`` or ``BatonCore/Durability/wait(replicas:within:)``.
+    public var durability: Durability
 
     /// The time, when it is not the server's. Then keys are not expired by the server, which knows nothing of it.
     package var clock: (@Sendable () -> Timestamp)?
@@ -18,13 +20,19 @@ public struct RedisStorageConfiguration: Sendable {
     public static let defaultShards = 16
 
     /// A configuration with a prefix.
-    public init(prefix: String = "baton", shards: Int? = nil, policy: StorePolicy = StorePolicy()) {
+    public init(prefix: String = "baton", shards: Int? = nil, policy: StorePolicy = StorePolicy(), durability: Durability = .memory) {
+        self.durability = durability
         self.prefix = prefix
         self.shards = shards
         self.policy = policy
     }
 
+    /// Refuses a durability that Redis cannot promise.
+    /// - Throws: ``BatonCore/StoreError/Code/invalidParameter``.
+    public static func check(_ durability: Durability) throws(StoreError) { _ = try Confirmation(durability) }
+
     func validate() throws(StoreError) {
+        _ = try Confirmation(durability)
         let refused: Set<UInt8> = Set("{}*?[]\\^\"'".utf8)
         guard (1...64).contains(prefix.utf8.count), prefix.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && !refused.contains($0) }) else {
             throw StoreError(

@@ -14,23 +14,42 @@ internal import Synchronization
 public final class RemoteStorage: Storage {
     private let daemon: DaemonClient
     private let watches: WatchList
+    private let durability: Durability?
 
     /// A storage at the address of a daemon. Nothing is sent yet.
     /// - Parameters:
     ///   - url: `http://host:port`, `https://host:port`, with a path when a proxy puts the daemon under one, or `http+unix:/path`.
     ///   - token: the bearer token to show; never printed.
     ///   - authorities: PEM file of the authorities to trust instead of the system's.
+    ///   - durability: what writes ask of the daemon; `nil` for what it was started with.
     /// - Throws: ``BatonCore/StoreError/Code/invalidParameter`` when the address or the file cannot be used.
-    public init(url: String, token: String? = nil, authorities: String? = nil) throws(StoreError) {
+    public init(url: String, token: String? = nil, authorities: String? = nil, durability: Durability? = nil) throws(StoreError) {
+        try durability?.checkRange()
+        self.durability = durability
         daemon = try DaemonClient(url: url, token: token.map { Secret($0) }, authorities: authorities)
         watches = WatchList(daemon)
+    }
+
+    private init(_ other: RemoteStorage, _ durability: Durability) {
+        daemon = other.daemon
+        watches = other.watches
+        self.durability = durability
+    }
+
+    /// The same storage, whose writes ask the daemon for this durability. Whether its store has it is only known then.
+    public func with(durability: Durability) throws(StoreError) -> any Storage { RemoteStorage(self, durability) }
+
+    private func send(_ request: Request, repeatable: Bool? = nil) async throws(StoreError) -> HTTPClient.Reply {
+        var request = request
+        if let durability, request.method != .get { request.headers.add("Baton-Durability", durability.description) }
+        return try await daemon.send(request, repeatable: repeatable)
     }
 
     // MARK: - Sessions
 
     /// `PUT S`, which leaves an existing session as it is.
     public func create(_ draft: SessionDraft, at key: SessionKey) async throws(StoreError) -> (session: SessionSnapshot, created: Bool) {
-        let reply = try await daemon.send(Request(.put, key.path, body: draft.wireForm()))
+        let reply = try await send(Request(.put, key.path, body: draft.wireForm()))
         return (try SessionSnapshot(decoding: reply.body, of: key), reply.status == 201)
     }
 
@@ -41,26 +60,26 @@ public final class RemoteStorage: Storage {
             parameters.add("events", query.events)
             try parameters.add(query.filter)
         }
-        return try SessionSnapshot(decoding: try await daemon.send(Request(.get, key.path, query: parameters.text)).body, of: key)
+        return try SessionSnapshot(decoding: try await send(Request(.get, key.path, query: parameters.text)).body, of: key)
     }
 
     /// `PATCH S`, with `If-Match` when a version is expected.
     public func update(_ key: SessionKey, with patch: SessionPatch, expectedVersion: Int?) async throws(StoreError) -> SessionSnapshot {
         var request = Request(.patch, key.path, body: patch.wireForm)
         if let expectedVersion { request.headers.add("If-Match", "\"\(expectedVersion)\"") }
-        return try SessionSnapshot(decoding: try await daemon.send(request).body, of: key)
+        return try SessionSnapshot(decoding: try await send(request).body, of: key)
     }
 
     /// `POST S/touch`.
     public func touch(_ key: SessionKey) async throws(StoreError) -> SessionSnapshot {
-        try SessionSnapshot(decoding: try await daemon.send(Request(.post, key.path + "/touch"), repeatable: true).body, of: key)
+        try SessionSnapshot(decoding: try await send(Request(.post, key.path + "/touch"), repeatable: true).body, of: key)
     }
 
     /// `DELETE S`, asking for an answer that says whether it was there.
     public func delete(_ key: SessionKey) async throws(StoreError) -> Bool {
         // RFC 7240 §4.2: the answer shall say what was deleted, not only that it is gone.
         let request = Request(.delete, key.path, headers: ["Prefer": "return=representation"])
-        return try await daemon.send(request, repeatable: true).status != 204
+        return try await send(request, repeatable: true).status != 204
     }
 
     /// `GET …/sessions`, one page.
@@ -72,7 +91,7 @@ public final class RemoteStorage: Storage {
         if let status = query.status { parameters.add("status", status.rawValue) }
         if let tag = query.tag { parameters.add("tag", tag) }
         if query.events > 0 { parameters.add("events", query.events) }
-        let reply = try await daemon.send(Request(.get, query.owner.path + "/sessions", query: parameters.text))
+        let reply = try await send(Request(.get, query.owner.path + "/sessions", query: parameters.text))
         return try SessionPage(decoding: reply.body, order: query.order)
     }
 
@@ -83,10 +102,15 @@ public final class RemoteStorage: Storage {
         var request = Request(.post, key.path + "/events", query: batch.createsSession ? "create=true" : nil, body: batch.wireForm)
         if let seq = batch.expectedSeq { request.headers.add("If-Match", "\"\(seq)\"") }
         let needsKey = batch.idempotencyKey == nil && batch.events.contains { $0.id == nil }
-        if let name = batch.idempotencyKey ?? (needsKey ? Randomness.uuid7(at: SystemClock.now()) : nil) {
-            request.headers.add("Idempotency-Key", name)
+        let name = batch.idempotencyKey ?? (needsKey ? Randomness.uuid7(at: SystemClock.now()) : nil)
+        if let name { request.headers.add("Idempotency-Key", name) }
+        let reply: HTTPClient.Reply
+        do throws(StoreError) { reply = try await send(request, repeatable: true) } catch {
+            guard needsKey, case .unconfirmed(let replicas, let receipt, nil) = error.detail else { throw error }
+            // The key is this call's own; whoever sends the append again has to know it.
+            throw StoreError(
+                error.code, error.message, detail: .unconfirmed(replicas: replicas, receipt: receipt, idempotencyKey: name), underlying: error)
         }
-        let reply = try await daemon.send(request, repeatable: true)
         var receipt = try AppendReceipt(decoding: reply.body)
         guard receipt.entries.count == batch.events.count else { throw WireError.incompatible("a receipt for other events") }
         if needsKey {
@@ -104,12 +128,12 @@ public final class RemoteStorage: Storage {
         parameters.add("limit", query.limit)
         if query.order == .desc { parameters.add("order", query.order.rawValue) }
         try parameters.add(query.filter)
-        return try EventPage(decoding: try await daemon.send(Request(.get, key.path + "/events", query: parameters.text)).body)
+        return try EventPage(decoding: try await send(Request(.get, key.path + "/events", query: parameters.text)).body)
     }
 
     /// `GET S/events/{id}`.
     public func event(_ id: String, in key: SessionKey) async throws(StoreError) -> Event {
-        try Event(decoding: try await daemon.send(Request(.get, key.path(ofEvent: id))).body)
+        try Event(decoding: try await send(Request(.get, key.path(ofEvent: id))).body)
     }
 
     /// `GET S/events/{id}/window`.
@@ -118,12 +142,12 @@ public final class RemoteStorage: Storage {
         parameters.add("before", before)
         parameters.add("after", after)
         try parameters.add("roles", roles)
-        return try EventWindow(decoding: try await daemon.send(Request(.get, key.path(ofEvent: id) + "/window", query: parameters.text)).body)
+        return try EventWindow(decoding: try await send(Request(.get, key.path(ofEvent: id) + "/window", query: parameters.text)).body)
     }
 
     /// `PUT S/events/{id}`.
     public func replace(_ id: String, in key: SessionKey, with patch: EventPatch) async throws(StoreError) -> Event {
-        try Event(decoding: try await daemon.send(Request(.put, key.path(ofEvent: id), body: patch.wireForm)).body)
+        try Event(decoding: try await send(Request(.put, key.path(ofEvent: id), body: patch.wireForm)).body)
     }
 
     /// `DELETE S/events/{id}`, or `POST S/events/pop` without an id.
@@ -134,26 +158,26 @@ public final class RemoteStorage: Storage {
             } else {
                 Request(.post, key.path + "/events/pop")
             }
-        let reply = try await daemon.send(request)
+        let reply = try await send(request)
         return reply.status == 204 ? nil : try Event(decoding: reply.body)
     }
 
     /// `DELETE S/events`.
     public func clear(_ key: SessionKey) async throws(StoreError) {
-        _ = try await daemon.send(Request(.delete, key.path + "/events"))
+        _ = try await send(Request(.delete, key.path + "/events"))
     }
 
     // MARK: - State
 
     /// `GET …/state`.
     public func state(_ scope: StateScope) async throws(StoreError) -> [String: JSON] {
-        try StateObject.decode(try await daemon.send(Request(.get, try path(of: scope), query: scope.query)).body)
+        try StateObject.decode(try await send(Request(.get, try path(of: scope), query: scope.query)).body)
     }
 
     /// `POST …/state`, which changes keys in one step.
     public func change(_ scope: StateScope, _ changes: [StateChange]) async throws(StoreError) -> [String: JSON] {
         let request = Request(.post, try path(of: scope), query: scope.query, body: StateChange.wireForm(of: changes.map { ($0.key, $0) }))
-        return try StateObject.decode(try await daemon.send(request).body)
+        return try StateObject.decode(try await send(request).body)
     }
 
     /// `POST S/state`, keys with the prefix of their scope.
@@ -161,7 +185,7 @@ public final class RemoteStorage: Storage {
         let changes =
             delta.session.map { ($0.key, $0) } + delta.user.map { ("user:" + $0.key, $0) } + delta.app.map { ("app:" + $0.key, $0) }
         let request = Request(.post, key.path + "/state", body: StateChange.wireForm(of: changes))
-        return SessionState(merged: try StateObject.decode(try await daemon.send(request).body))
+        return SessionState(merged: try StateObject.decode(try await send(request).body))
     }
 
     private func path(of scope: StateScope) throws(StoreError) -> String {
@@ -180,7 +204,7 @@ public final class RemoteStorage: Storage {
     // MARK: - Operations
 
     /// `GET /readyz`.
-    public func checkHealth() async throws(StoreError) { _ = try await daemon.send(Request(.get, "/readyz")) }
+    public func checkHealth() async throws(StoreError) { _ = try await send(Request(.get, "/readyz")) }
 
     /// None: the daemon shows its numbers at `/metrics`.
     public var gauges: [StorageGauge] { [] }

@@ -1,3 +1,5 @@
+public import BatonCore
+
 /// How a SQLite storage treats its file.
 public struct SQLiteConfiguration: Hashable, Sendable {
     /// What an acknowledged write survives.
@@ -6,6 +8,17 @@ public struct SQLiteConfiguration: Hashable, Sendable {
         case full
         /// The end of the process; power loss may take the last commits, but never harms the file (`synchronous=NORMAL`).
         case normal
+
+        /// As it is meant for a file.
+        /// - Throws: ``BatonCore/StoreError/Code/invalidParameter`` for what a file cannot promise.
+        public init(_ durability: BatonCore.Durability) throws(StoreError) {
+            switch durability {
+            case .full: self = .full
+            case .normal: self = .normal
+            case .memory, .wait:
+                throw StoreError(.invalidParameter, "an SQLite file takes the durability full or normal, not \(durability): it has no replicas")
+            }
+        }
     }
 
     /// When the write-ahead log is copied back into the file, counted in pages of 4 KiB.

@@ -24,6 +24,7 @@ public final class SQLiteStorage: Storage {
     private let observers = Observers()
     private let statistics = Statistics()
     private let policy: StorePolicy
+    private let durability: SQLiteConfiguration.Durability
     private let ending = Ending()
 
     /// Opens a store.
@@ -44,6 +45,7 @@ public final class SQLiteStorage: Storage {
             writing, configuration: configuration, policy: policy, clock: clock, statistics: statistics, observers: observers,
             attendant: attendant)
         self.policy = policy
+        durability = configuration.durability
         self.attendant = attendant
         self.readers = readers
         self.writer = writer
@@ -51,6 +53,14 @@ public final class SQLiteStorage: Storage {
     }
 
     deinit { letGo() }
+
+    /// The same storage, when its file promises as much: all writes share its commits.
+    public func with(durability: Durability) throws(StoreError) -> any Storage {
+        guard try SQLiteConfiguration.Durability(durability) == .normal || self.durability == .full else {
+            throw StoreError(.invalidParameter, "durability: the file was opened with normal, so no write of it can be full")
+        }
+        return self
+    }
 
     /// Opens the connections on a thread of its own: the writer's, the readers', the attendant's; or only the one of a
     /// database in memory.

@@ -32,8 +32,11 @@ enum OwnerOptions {
 
 /// How a store on this machine keeps what it is given. A daemon has its own.
 enum KeepingOptions {
-    static let durability = Option<Durability>(
-        "durability", "LEVEL", default: .full, help: "What an acknowledged write survives: full, power loss; normal, the end of the process")
+    static let durability = Option<Durability?>(
+        "durability", "LEVEL",
+        help:
+            "What an acknowledged write survives: a file takes full (power loss; default) or normal (the end of the process), Redis memory (what its "
+            + "server keeps; default) or wait:REPLICAS:TIME")
     static let maximumEvents = Option<Int?>(
         "max-events", "N", in: 1...1_000_000_000, help: "The most events a session keeps; older ones are trimmed")
     static let sessionTTL = Option<Duration?>(
@@ -46,8 +49,15 @@ enum KeepingOptions {
         durability.declaration, maximumEvents.declaration, sessionTTL.declaration, userStateTTL.declaration, appStateTTL.declaration,
         slidingReads.declaration,
     ]
+}
 
-    enum Durability: String, CaseIterable, ArgumentValue { case full, normal }
+extension Durability: ArgumentValue {
+    static var expectation: String { "full, normal, memory or wait:REPLICAS:TIME, such as wait:1:500ms" }
+    init?(argument: String) {
+        guard let durability = try? Durability(argument) else { return nil }
+        self = durability
+    }
+    var argument: String { description }
 }
 
 extension Duration {

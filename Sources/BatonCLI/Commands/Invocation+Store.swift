@@ -1,6 +1,5 @@
 internal import Baton
 internal import BatonCore
-internal import BatonSQLite
 
 #if canImport(Glibc)
 internal import Glibc
@@ -27,7 +26,11 @@ extension Invocation {
         configuration.policy.userStateTTL = try self[KeepingOptions.userStateTTL]?.lifetime("--user-state-ttl")
         configuration.policy.appStateTTL = try self[KeepingOptions.appStateTTL]?.lifetime("--app-state-ttl")
         configuration.policy.readsExtendLife = self[KeepingOptions.slidingReads]
-        configuration.sqlite.durability = self[KeepingOptions.durability] == .full ? .full : .normal
+        configuration.durability = self[KeepingOptions.durability]
+        let address = try storeAddress()
+        do throws(StoreError) { try configuration.check(for: address) } catch {
+            throw UsageError(message: "--durability: \(error.message)", command: path.text)
+        }
         configuration.keyPrefix = self[CommonOptions.keyPrefix]
         configuration.token = try token()
         configuration.authorities = self[CommonOptions.authorities]

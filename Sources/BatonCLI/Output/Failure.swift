@@ -50,6 +50,8 @@ struct Failure: Error {
         switch error.detail {
         case .none: error.message
         case .current(let number): "\(error.message); it is \(number) now"
+        case .unconfirmed(_, .some, let key?): "\(error.message); the same append with --idempotency-key \(key) stores nothing and waits again"
+        case .unconfirmed: error.message
         case .gone(let earliest, _, _): "\(error.message); what is left can be read with --after \(earliest)"
         }
     }
@@ -63,7 +65,7 @@ extension ExitCode {
             case .notFound, .offsetGone: .notFound
             case .unauthenticated, .forbidden: .notPermitted
             case .storeUnavailable, .storeCorrupt, .storeIncompatible, .closed: .unavailable
-            case .busy, .tooManyRequests, .cancelled: .tryAgain
+            case .busy, .tooManyRequests, .cancelled, .unconfirmed: .tryAgain
             case .exists, .conflict, .preconditionFailed, .tooLarge, .idempotencyMismatch, .unknownField: .badData
             case _ where code.rawValue.hasPrefix("invalid_"): .badData
             default: .software

@@ -120,6 +120,10 @@ extension JSONWriter {
             writer.int(receipt.version)
             writer.name("tail")
             writer.string(receipt.tail.description)
+            if let count = receipt.confirmedReplicas {
+                writer.name("confirmedReplicas")
+                writer.int(count)
+            }
         }
     }
 

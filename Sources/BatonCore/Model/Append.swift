@@ -64,12 +64,15 @@ public struct AppendReceipt: Hashable, Sendable {
     public var version: Int
     /// Where the session's newest event stands afterwards.
     public var tail: Offset
+    /// How many replicas have it; `nil` when that was not asked for.
+    public var confirmedReplicas: Int?
 
     /// A receipt of its parts.
-    public init(entries: [Entry], version: Int, tail: Offset) {
+    public init(entries: [Entry], version: Int, tail: Offset, confirmedReplicas: Int? = nil) {
         self.entries = entries
         self.version = version
         self.tail = tail
+        self.confirmedReplicas = confirmedReplicas
     }
 
     /// Whether nothing was stored.

@@ -83,6 +83,10 @@ public protocol Storage: Sendable {
     /// Changes all three scopes that a session sees in one step; returns what it sees afterwards.
     func change(_ key: SessionKey, _ delta: StateDelta) async throws(StoreError) -> SessionState
 
+    /// The same storage, whose writes promise this durability instead of the one it was opened with. Closing either closes both.
+    /// - Throws: ``StoreError/Code/invalidParameter`` when this kind of storage cannot promise it.
+    func with(durability: Durability) throws(StoreError) -> any Storage
+
     /// Calls `observer` with hints that something may be new, until the observation is cancelled.
     ///
     /// A hint is only a hint: it may come late, twice, or for nothing, on any thread, and the observer returns at once. But a
@@ -108,6 +112,11 @@ public protocol Storage: Sendable {
 extension Storage {
     /// Nothing to do: all changes are hinted anyway.
     public func watch(_ key: SessionKey) -> StorageObservation { StorageObservation {} }
+
+    /// One that has no choice.
+    public func with(durability: Durability) throws(StoreError) -> any Storage {
+        throw StoreError(.invalidParameter, "this store cannot promise another durability than it was opened with")
+    }
 }
 
 /// What may be new.

@@ -5,6 +5,13 @@ extension RedisStorage {
     /// Appends a batch.
     public func append(_ batch: EventBatch, to key: SessionKey) async throws(StoreError) -> AppendReceipt {
         let names = layout.names(of: key)
+        var batch = batch
+        var madeKey: String?
+        if isConfirmed, batch.idempotencyKey == nil, batch.events.contains(where: { $0.id == nil }) {
+            // Who is told that it is not confirmed sends it again, and then it has to be known.
+            madeKey = Randomness.uuid7(at: SystemClock.now())
+            batch.idempotencyKey = madeKey
+        }
         var arguments = self.arguments(names)
         arguments.reserveCapacity(20 + 3 * batch.events.count)
         arguments += [
@@ -18,7 +25,8 @@ extension RedisStorage {
             arguments.append(.bytes(event.body.bytes))
             if event.delta.isEmpty { arguments.append(0) } else { arguments += try StateItems.setting(event.delta) }
         }
-        var reply = try ScriptReply(try await write(Scripts.append, names.keys, arguments))
+        let outcome = try await perform(Scripts.append, names.keys, arguments)
+        var reply = try ScriptReply(outcome.reply)
         let version = try reply.int()
         let seq = try reply.int()
         let tail = Offset(milliseconds: try reply.int(), seq: seq)
@@ -35,7 +43,9 @@ extension RedisStorage {
         if !layout.isOneServer { try await applyToApplication(zip(batch.events, entries).flatMap { $1.isDuplicate ? [] : $0.delta.app }, names) }
         // After a change of policy there may be more to trim than one script should.
         while hasExcess { hasExcess = try await trim(names) }
-        return AppendReceipt(entries: entries, version: version, tail: tail)
+        let receipt = AppendReceipt(entries: entries, version: version, tail: tail, confirmedReplicas: outcome.replicas)
+        try outcome.checkConfirmed(receipt, idempotencyKey: madeKey)
+        return receipt
     }
 
     private func trim(_ names: SessionNames) async throws(StoreError) -> Bool {

@@ -6,9 +6,12 @@ struct PreparedCommand: Sendable {
     let retrySafety: RetrySafety
     /// The digest of the script it runs.
     let script: [UInt8]?
+    /// What goes right behind it on the same connection, to say how many replicas have taken it over.
+    let confirmation: WAIT?
     private let encode: @Sendable (inout RESPEncoder, _ withSource: Bool) -> Void
 
-    init<Command: RedisCommand>(_ command: Command) {
+    init<Command: RedisCommand>(_ command: Command, confirmation: WAIT? = nil) {
+        self.confirmation = confirmation
         keys = command.keys
         isReadOnly = command.isReadOnly
         blocks = command.blocks

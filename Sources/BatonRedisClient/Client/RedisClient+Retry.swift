@@ -16,6 +16,14 @@ extension RedisClient {
         _ command: PreparedCommand, alone: Bool = false, first: Connection.Queue.Outcome? = nil, sentAt moment: Deadline = .now,
         from start: Router.Route? = nil, asking startsAsking: Bool = false, by deadline: Deadline
     ) async throws(RedisError) -> RedisReply {
+        try await recoverConfirmed(command, alone: alone, first: first, sentAt: moment, from: start, asking: startsAsking, by: deadline).reply
+    }
+
+    /// As `recover`, with the reply to what goes behind the command, if anything does: both always come from one connection.
+    func recoverConfirmed(
+        _ command: PreparedCommand, alone: Bool = false, first: Connection.Queue.Outcome? = nil, sentAt moment: Deadline = .now,
+        from start: Router.Route? = nil, asking startsAsking: Bool = false, by deadline: Deadline
+    ) async throws(RedisError) -> (reply: RedisReply, confirmation: RedisReply?) {
         var route = if let start { start } else { try await self.route(for: command, by: deadline) }
         var next = first
         var moment = moment
@@ -30,10 +38,15 @@ extension RedisClient {
                 next = nil
             } else {
                 moment = .now
-                outcome = await send(on: route.node, alone: alone, expecting: asking ? 2 : 1, by: deadline) { _ in
-                    { encoder in
+                let count = (asking ? 1 : 0) + 1 + (command.confirmation == nil ? 0 : 1)
+                outcome = await send(on: route.node, alone: alone, expecting: count, by: deadline) { connection in
+                    // A refusal for an unknown script would come only after the wait behind it.
+                    let isUnknown = command.confirmation != nil && command.script.map { !connection.knowsScript($0) } ?? false
+                    if isUnknown, let script = command.script { connection.noteScript(script, isKnown: true) }
+                    return { encoder in
                         if asking { encoder.write(RawCommand(["ASKING"])) }
-                        command.write(to: &encoder, withSource: withSource)
+                        command.write(to: &encoder, withSource: withSource || isUnknown)
+                        if let confirmation = command.confirmation { encoder.write(confirmation) }
                     }
                 }
             }
@@ -41,12 +54,15 @@ extension RedisClient {
             switch outcome {
             case .failure(let failure): error = failure
             case .reply(let reply):
-                guard let refusal = reply.error else { return reply }
+                guard let refusal = reply.error else { return (reply, nil) }
                 error = refusal
             case .replies(let replies):
-                // The answer to ASKING comes first.
-                guard let reply = replies.last else { throw RedisError(.protocolViolation, "no reply to a command") }
-                guard let refusal = reply.error else { return reply }
+                // The answer to ASKING comes first, that to WAIT last.
+                let index = asking ? 1 : 0
+                guard index < replies.count else { throw RedisError(.protocolViolation, "no reply to a command") }
+                guard let refusal = replies[index].error else {
+                    return (replies[index], index + 1 < replies.count ? replies[index + 1] : nil)
+                }
                 error = refusal
             }
             asking = false

@@ -69,6 +69,34 @@ public final class RedisClient: Sendable {
         try await send(RawCommand(words, keys: keys), deadline: deadline)
     }
 
+    /// Sends a command and waits until replicas have taken it over, with WAIT right behind it on the same connection and in the same round trip.
+    ///
+    /// The connection is one of its own, because the server holds back whatever would come behind. When the command is sent again, to whichever
+    /// node, the wait is too, so the count is always that of the server that ran it.
+    /// - Parameters:
+    ///   - replicas: how many are waited for.
+    ///   - wait: how long at most, in whole milliseconds, at least one; zero would be without end.
+    ///   - deadline: as for ``send(_:deadline:)``.
+    /// - Returns: the response, and how many replicas have it, or why the server would not say. Fewer than asked for does not mean that
+    ///   the write is lost.
+    /// - Throws: ``RedisError``.
+    public func send<Command: RedisCommand>(
+        _ command: Command, confirmedBy replicas: Int, within wait: Duration, deadline: Deadline? = nil
+    ) async throws(RedisError) -> (response: Command.Response, replicas: Result<Int, RedisError>) {
+        let prepared = PreparedCommand(command, confirmation: WAIT(replicas: replicas, timeout: max(wait, .milliseconds(1))))
+        let deadline = deadline ?? self.deadline(for: wait)
+        return try await observed(command.name) { () async throws(RedisError) in
+            let (reply, confirmation) = try await self.recoverConfirmed(prepared, alone: true, by: deadline)
+            let count: Result<Int, RedisError>
+            do throws(RedisError) {
+                guard let confirmation else { throw RedisError(.protocolViolation, "no reply to WAIT") }
+                if let refusal = confirmation.error { throw refusal }
+                count = .success(try Int(confirmation))
+            } catch { count = .failure(error) }
+            return (try command.decode(reply), count)
+        }
+    }
+
     private func perform<Command: RedisCommand>(_ command: Command, _ deadline: Deadline?) async throws(RedisError) -> Command.Response {
         let began = Deadline.now
         let deadline = deadline ?? self.deadline(for: command.blocks, from: began)

@@ -63,7 +63,8 @@ public struct INFO: RedisCommand {
     }
 }
 
-/// Waits until replicas have taken over all writes of this connection. Goes with the writes only inside one ``RedisClient/pipeline``.
+/// Waits until replicas have taken over all writes of this connection. To go with a write it has to be sent by
+/// ``RedisClient/send(_:confirmedBy:within:deadline:)``.
 public struct WAIT: RedisCommand {
     /// How many replicas have. Fewer than asked for does not mean that the writes are lost.
     public typealias Response = Int

@@ -17,7 +17,7 @@ final class DedicatedConnections: Sendable {
     private let state = Mutex(State())
 
     /// More are closed when they are given back.
-    private static let maximumIdle = 8
+    private static let maximumIdle = 32
 
     init(_ settings: ConnectionSettings, on loop: EventLoop, counters: ClientCounters, maximum: Int) {
         self.settings = settings.dedicated

@@ -110,6 +110,11 @@ extension StoreError {
         if let earliest = offset("earliest"), let tail = offset("tail"), let generation = document["generation"]?.stringValue {
             detail = .gone(earliest: earliest, tail: tail, generation: generation)
         }
+        if let replicas = document["confirmedReplicas"]?.intValue {
+            detail = .unconfirmed(
+                replicas: replicas, receipt: document["receipt"].flatMap { try? AppendReceipt(decoding: $0.bytes) },
+                idempotencyKey: document["idempotencyKey"]?.stringValue)
+        }
         self.init(Code(rawValue: code), message, detail: detail)
     }
 }

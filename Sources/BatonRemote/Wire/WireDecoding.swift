@@ -80,16 +80,18 @@ extension AppendReceipt {
         var entries: [Entry]?
         var version: Int?
         var tail: Offset?
+        var replicas: Int?
         try WireScanner.document(bytes) { (scanner, bytes, name) throws(StoreError) in
             switch name {
             case "events": entries = try scanner.array(bytes) { (scanner, bytes) throws(StoreError) in try Entry(&scanner, bytes) }
             case "version": version = try scanner.int(bytes)
             case "tail": tail = try scanner.offset(bytes)
+            case "confirmedReplicas": replicas = try scanner.int(bytes)
             default: try scanner.skip(bytes)
             }
         }
         guard let entries, let version, let tail else { throw WireError.incompatible("a receipt without events, version or tail") }
-        self.init(entries: entries, version: version, tail: tail)
+        self.init(entries: entries, version: version, tail: tail, confirmedReplicas: replicas)
     }
 }
 

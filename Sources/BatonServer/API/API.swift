@@ -20,6 +20,16 @@ final class API: Sendable {
         document = OpenAPIDocument(API.routes).bytes
     }
 
+    /// The same API on a store whose writes promise another durability.
+    private init(_ other: API, on store: SessionStore) {
+        self.store = store
+        access = other.access
+        metrics = other.metrics
+        logger = other.logger
+        router = other.router
+        document = other.document
+    }
+
     /// Every address that the daemon answers.
     static let routes: [Route] = Route.sessions + Route.events + Route.state + Route.operations
 
@@ -76,7 +86,10 @@ final class API: Sendable {
             if route.access == .write, grant.isReadOnly { throw StoreError(.forbidden, "these credentials may only read") }
         case .operate: if !grant.isOperator { throw Problem.notFound }
         }
-        return try await route.handler(self, Call(request, route: route, variables: variables, grant: grant))
+        let call = try Call(request, route: route, variables: variables, grant: grant)
+        guard route.access == .write, let text = request.headers["Baton-Durability"] else { return try await route.handler(self, call) }
+        let api = API(self, on: try store.with(durability: call.durability(text)))
+        return try await route.handler(api, call)
     }
 
     private static func problem(_ error: any Error) -> Problem {
@@ -97,7 +110,8 @@ final class API: Sendable {
         if response.route == "preflight" {
             response.headers.add("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE")
             response.headers.add(
-                "Access-Control-Allow-Headers", "Authorization, Content-Type, If-Match, Idempotency-Key, Last-Event-ID, X-Request-ID")
+                "Access-Control-Allow-Headers",
+                "Authorization, Baton-Durability, Content-Type, If-Match, Idempotency-Key, Last-Event-ID, X-Request-ID")
             response.headers.add("Access-Control-Max-Age", "600")
         }
     }

@@ -105,6 +105,11 @@ struct Call: Sendable {
     /// Whether a deletion shall answer with what it deleted (RFC 7240 §4.2).
     var prefersRepresentation: Bool { request.headers.contains("Prefer", token: "return=representation") }
 
+    /// What `Baton-Durability` says.
+    func durability(_ text: String) throws(StoreError) -> Durability {
+        do throws(StoreError) { return try Durability(text) } catch { throw StoreError(error.code, "Baton-Durability: \(error.message)") }
+    }
+
     var idempotencyKey: String? { request.headers["Idempotency-Key"] }
 
     /// Whether the client asks for a stream of events.

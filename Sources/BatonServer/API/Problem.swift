@@ -28,12 +28,12 @@ struct Problem: Error {
             case .tooLarge: 413
             case .idempotencyMismatch: 422
             case .tooManyRequests: 429
-            case .storeUnavailable, .closed, .cancelled: 503
+            case .storeUnavailable, .closed, .cancelled, .unconfirmed: 503
             case .storeCorrupt, .storeIncompatible: 500
             case _ where error.code.rawValue.hasPrefix("invalid_") || error.code == .unknownField: 400
             default: 500
             }
-        let code = status == 503 ? StoreError.Code.storeUnavailable.rawValue : error.code.rawValue
+        let code = status == 503 && error.code != .unconfirmed ? StoreError.Code.storeUnavailable.rawValue : error.code.rawValue
         self.init(status, code, error.message)
         switch error.detail {
         case .none: break
@@ -42,8 +42,17 @@ struct Problem: Error {
             members.append(("earliest", JSON(string: earliest.description)))
             members.append(("tail", JSON(string: tail.description)))
             members.append(("generation", JSON(string: generation)))
+        case .unconfirmed(let replicas, let receipt, let idempotencyKey):
+            members.append(("confirmedReplicas", JSON(int: replicas)))
+            if let receipt {
+                var writer = JSONWriter(reserving: 64 + 192 * receipt.entries.count)
+                writer.receipt(receipt)
+                members.append(("receipt", JSON(checked: writer.bytes)))
+            }
+            if let idempotencyKey { members.append(("idempotencyKey", JSON(string: idempotencyKey))) }
         }
-        if status == 503 || status == 429 { retry(after: 1) }
+        // A client that repeats the very same request by itself must not do twice what has been done.
+        if (status == 503 && (error.code != .unconfirmed || error.isRetryable)) || status == 429 { retry(after: 1) }
     }
 
     init(_ error: HTTPError) {

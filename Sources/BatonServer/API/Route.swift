@@ -30,6 +30,11 @@ struct Route: Sendable {
 
         static let preference = header("Prefer", "return=representation: answer 200 with what was deleted, 204 when it was not there.")
 
+        static let durability = header(
+            "Baton-Durability",
+            "What the write has to survive: full or normal (SQLite), memory or wait:REPLICAS:TIME such as wait:1:500ms (Redis); as the store is "
+                + "configured without. A write that is stored but not on so many replicas in time is 503 unconfirmed.")
+
         static func header(_ name: String, _ help: String) -> Parameter {
             Parameter(name: name, place: "header", type: "string", help: help)
         }
@@ -68,7 +73,8 @@ struct Route: Sendable {
         responses: [(status: Int, schema: String?)], _ handler: @escaping Handler
     ) -> Route {
         Route(
-            method: method, path: path, operation: operation, summary: summary, access: .write, parameters: parameters, request: request,
+            method: method, path: path, operation: operation, summary: summary, access: .write, parameters: parameters + [.durability],
+            request: request,
             responses: responses, handler: handler)
     }
 }

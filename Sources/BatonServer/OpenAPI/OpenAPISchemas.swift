@@ -60,10 +60,15 @@ enum OpenAPISchemas {
         "AppendReceipt":{"type":"object","properties":{"events":{"type":"array","items":{"type":"object","properties":{
           "id":{"type":"string"},"seq":{"type":"integer"},"offset":{"$ref":"#/components/schemas/Offset"},
           "time":{"type":"string","format":"date-time"},"duplicate":{"type":"boolean"}},"required":["id","seq","offset","time","duplicate"]}},
-          "version":{"type":"integer"},"tail":{"$ref":"#/components/schemas/Offset"}},"required":["events","version","tail"]},
+          "version":{"type":"integer"},"tail":{"$ref":"#/components/schemas/Offset"},
+          "confirmedReplicas":{"type":"integer","description":"How many replicas have it; only where the durability is wait."}},
+          "required":["events","version","tail"]},
         "Problem":{"type":"object","properties":{"type":{"type":"string"},"title":{"type":"string"},"status":{"type":"integer"},
           "detail":{"type":"string"},"code":{"type":"string"},"current":{"type":"integer"},"retryAfter":{"type":"integer"},
-          "earliest":{"$ref":"#/components/schemas/Offset"},"tail":{"$ref":"#/components/schemas/Offset"},"generation":{"type":"string"}},
+          "earliest":{"$ref":"#/components/schemas/Offset"},"tail":{"$ref":"#/components/schemas/Offset"},"generation":{"type":"string"},
+          "confirmedReplicas":{"type":"integer","description":"unconfirmed: the write is stored, on so many replicas."},
+          "receipt":{"$ref":"#/components/schemas/AppendReceipt"},
+          "idempotencyKey":{"type":"string","description":"unconfirmed: send the same append again under this key; it is a duplicate that waits again."}},
           "required":["type","title","status","detail","code"]}
         }
         """
