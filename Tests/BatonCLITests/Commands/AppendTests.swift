@@ -34,6 +34,22 @@ struct AppendTests {
         }
     }
 
+    @Test(
+        "a durability that the store cannot promise is a mistake of the command line",
+        arguments: [
+            ("sqlite:%/a.db", "wait:1:500ms", "full or normal"), ("sqlite::memory:", "memory", "full or normal"),
+            ("redis://127.0.0.1:1", "full", "memory or wait:REPLICAS:TIME"), ("sqlite:%/a.db", "wait:0:1s", "wait:REPLICAS:TIME"),
+        ])
+    func durability(_ store: String, _ durability: String, _ allowed: String) async throws {
+        try await withTemporaryDirectory { directory in
+            let store = store.replacing("%", with: directory)
+            let result = try await BatonProcess.run("append demo/ann/first --durability \(durability) --content x", store: store)
+            #expect(result.status == 64)
+            #expect(result.errors.contains("--durability"))
+            #expect(result.errors.contains(allowed), "\(result.errors)")
+        }
+    }
+
     @Test("under an idempotency key the whole input is one request")
     func idempotencyKey() async throws {
         try await withTemporaryDirectory { directory in

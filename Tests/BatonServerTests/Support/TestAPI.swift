@@ -15,7 +15,12 @@ struct TestAPI {
     static let base = "/v1/apps/shop/users/ada/sessions"
 
     init(policy: StorePolicy = StorePolicy(), requiresTokens: Bool = false, hosts: [String] = [], origins: [String] = []) async throws {
-        store = SessionStore(on: try await SQLiteStorage(at: .memory, configuration: SQLiteConfiguration(), policy: policy))
+        let storage = try await SQLiteStorage(at: .memory, configuration: SQLiteConfiguration(), policy: policy)
+        self.init(on: SessionStore(on: storage), requiresTokens: requiresTokens, hosts: hosts, origins: origins)
+    }
+
+    init(on store: SessionStore, requiresTokens: Bool = false, hosts: [String] = [], origins: [String] = []) {
+        self.store = store
         access = Access(store: store, isRequired: requiresTokens, allowedHosts: hosts, allowedOrigins: origins)
         api = API(store: store, access: access, metrics: Metrics(), logger: .disabled)
     }
