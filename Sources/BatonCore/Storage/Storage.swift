@@ -123,6 +123,8 @@ extension Storage {
 public enum StorageHint: Hashable, Sendable {
     /// This session.
     case session(SessionKey)
+    /// This topic, or what a group of it holds.
+    case topic(String)
     /// Anything: connections were lost, or a change came from elsewhere.
     case everything
 }
