@@ -1,10 +1,11 @@
 /// An event of a topic, as readers see it.
 public struct TopicEvent: Hashable, Sendable {
-    /// The publisher's id, or one that the store made.
+    /// The publisher's id, or one that the store made: in a topic of the store's own ``SessionRecord/madeID(generation:seq:)`` of the topic's
+    /// generation, in one of several shards the text of the event's ``TopicPlace``.
     public var id: String
     /// 1, 2, 3… in a topic of the store's own; `nil` in the topic ``Topic/sessions`` and in streams of others.
     public var seq: Int?
-    /// Where it stands: the cursor after which the next one comes. Opaque; sorts as text within one shard.
+    /// Where it stands: the cursor after which the next one comes.
     public var offset: TopicOffset
     /// What the publisher said, or when the store accepted it.
     public var time: Timestamp
@@ -14,6 +15,12 @@ public struct TopicEvent: Hashable, Sendable {
     public var key: String?
     /// The publisher's bytes; any JSON value.
     public var data: JSON
+
+    /// Where it stands in its shard; `nil` when neither the offset nor the id says it.
+    public var place: TopicPlace? {
+        if let single = offset.single { return TopicPlace(shard: 0, milliseconds: single.milliseconds, seq: single.seq) }
+        return TopicPlace(id)
+    }
 
     /// An event of its parts.
     public init(id: String, seq: Int?, offset: TopicOffset, time: Timestamp, type: String, key: String?, data: JSON) {
@@ -27,18 +34,6 @@ public struct TopicEvent: Hashable, Sendable {
     }
 }
 
-/// A place in a topic. Only the storage that gave it out understands it; 1 to 512 bytes of printable ASCII without spaces.
-public struct TopicOffset: Hashable, Sendable, CustomStringConvertible {
-    /// The text that goes to clients and comes back.
-    public let text: String
-
-    /// A place as a storage writes it.
-    public init(_ text: String) { self.text = text }
-
-    /// The text.
-    public var description: String { text }
-}
-
 /// Where reading a topic begins.
 public enum TopicCursor: Hashable, Sendable {
     /// With the oldest event that is kept.
@@ -47,7 +42,7 @@ public enum TopicCursor: Hashable, Sendable {
     case now
     /// After this place.
     case offset(TopicOffset)
-    /// With the first event that was accepted at or after this moment.
+    /// With the first event that was accepted at or after this moment; in ``Topic/sessions`` with an earlier one when clocks went back.
     case time(Timestamp)
 }
 
@@ -88,6 +83,22 @@ public struct TopicBatch: Hashable, Sendable {
 
     /// How many idempotency keys a topic remembers; older ones are forgotten first.
     public static let rememberedKeys = 4096
+
+    /// What tells a retry from another request under the same idempotency key: a 64-bit FNV-1a of ids, types, keys, times and data.
+    public var fingerprint: Int {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        func mix(_ byte: UInt8) { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        for event in events {
+            for text in [event.id, event.type, event.key] {
+                for byte in (text ?? "").utf8 { mix(byte) }
+                mix(0xFF)
+            }
+            withUnsafeBytes(of: UInt64(truncatingIfNeeded: event.time?.milliseconds ?? -1).littleEndian) { $0.forEach(mix) }
+            for byte in event.data.bytes { mix(byte) }
+            mix(0xFF)
+        }
+        return Int(truncatingIfNeeded: hash)
+    }
 
     /// A batch.
     public init(_ events: [TopicEventDraft], idempotencyKey: String? = nil) {
@@ -172,7 +183,7 @@ public struct TopicPage: Hashable, Sendable {
     public var events: [TopicEvent]
     /// Where the next page begins; it moves past events that a filter leaves out.
     public var next: TopicOffset
-    /// Where the topic ends.
+    /// Where the topic ends; an offset that no event has been given yet is after it.
     public var tail: TopicOffset
     /// Whether nothing is left after `next` now.
     public var upToDate: Bool
