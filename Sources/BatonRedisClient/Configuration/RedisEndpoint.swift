@@ -18,6 +18,14 @@ public enum RedisEndpoint: Sendable, Hashable, CustomStringConvertible {
         if case .host(let host, _) = self { host } else { nil }
     }
 
+    /// Whether what is sent there never leaves this machine: a Unix socket, or a name or address of the loopback interface.
+    public var isLocal: Bool {
+        switch self {
+        case .unix: true
+        case .host(let host, _): host.lowercased() == "localhost" || host == "::1" || host.hasPrefix("127.")
+        }
+    }
+
     /// Reads `host`, `host:port`, `[::1]:port`, `::1` or `unix:/path`.
     /// - Throws: ``RedisError`` with the code `invalidConfiguration`.
     public init(_ text: some StringProtocol, defaultPort: UInt16 = 6379) throws(RedisError) {

@@ -52,6 +52,15 @@ final class ClusterTopology: Sendable {
         return route
     }
 
+    /// Every primary that serves slots, in the order of their addresses.
+    /// - Throws: ``RedisError`` with the code `clusterUnavailable` or `closed`.
+    func allPrimaries(by deadline: Deadline) async throws(RedisError) -> [(endpoint: RedisEndpoint, node: Node)] {
+        _ = try await route(keys: [], isReadOnly: false, by: deadline)
+        return state.withLock { state in
+            state.map.nodes.sorted { $0.description < $1.description }.map { ($0, node(at: $0, isReplica: false, in: &state)) }
+        }
+    }
+
     private func find(_ slot: Int?, _ isReadOnly: Bool) throws(RedisError) -> Router.Route? {
         var isStale = false
         let outcome: Result<Router.Route?, RedisError> = state.withLock { state in

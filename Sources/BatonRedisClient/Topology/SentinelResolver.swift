@@ -36,6 +36,9 @@ final class SentinelResolver: Sendable {
         state = Mutex(State(sentinels: seeds))
     }
 
+    /// Where the primary was found last; nil until it was looked for.
+    var primary: RedisEndpoint? { state.withLock { $0.primary } }
+
     /// Has something done when the primary has moved.
     func whenMoved(_ action: @escaping @Sendable () -> Void) { moved.withLock { $0 = action } }
 
