@@ -2,6 +2,7 @@ public import BatonCore
 internal import BatonRedis
 internal import BatonRemote
 internal import BatonSQLite
+public import BatonTelemetry
 
 extension SessionStore {
     /// Opens the store at an address such as `sqlite:baton.db`, `sqlite::memory:`, `redis://127.0.0.1:6379` or `http://127.0.0.1:4437`.
@@ -12,19 +13,20 @@ extension SessionStore {
     /// try await session.append(.message("Where is my order?", role: "user"), creating: true)
     /// await store.close()
     /// ```
+    /// - Parameter metrics: where connections to Redis show what they do.
     /// - Throws: ``StoreError/Code/invalidParameter`` for an address that cannot be read; ``StoreError/Code/storeUnavailable``,
     ///   ``StoreError/Code/storeIncompatible`` or ``StoreError/Code/storeCorrupt`` when what is there cannot be used.
     public static func open(
         _ address: String, configuration: StoreConfiguration = StoreConfiguration(), executor: (any TaskExecutor)? = nil,
-        observer: OperationObserver? = nil
+        observer: OperationObserver? = nil, metrics: Metrics? = nil
     ) async throws(StoreError) -> SessionStore {
-        try await open(StoreAddress(address), configuration: configuration, executor: executor, observer: observer)
+        try await open(StoreAddress(address), configuration: configuration, executor: executor, observer: observer, metrics: metrics)
     }
 
     /// Opens the store at an address.
     public static func open(
         _ address: StoreAddress, configuration: StoreConfiguration = StoreConfiguration(), executor: (any TaskExecutor)? = nil,
-        observer: OperationObserver? = nil
+        observer: OperationObserver? = nil, metrics: Metrics? = nil
     ) async throws(StoreError) -> SessionStore {
         let storage: any Storage
         switch address {
@@ -34,11 +36,11 @@ extension SessionStore {
             let location: SQLiteStorage.Location = if case .sqlite(let path) = address { .file(path) } else { .memory }
             storage = try await SQLiteStorage(at: location, configuration: sqlite, policy: configuration.policy)
         case .redis(let url):
-            storage = try await RedisStorage.open(
-                url,
-                RedisStorageConfiguration(
-                    prefix: configuration.keyPrefix, shards: configuration.shards, policy: configuration.policy,
-                    durability: configuration.durability ?? .memory))
+            var redis = RedisStorageConfiguration(
+                prefix: configuration.keyPrefix, shards: configuration.shards, policy: configuration.policy,
+                durability: configuration.durability ?? .memory)
+            redis.metrics = metrics
+            storage = try await RedisStorage.open(url, redis)
         case .daemon(let url):
             storage = try RemoteStorage(
                 url: url, token: configuration.token, authorities: configuration.authorities, durability: configuration.durability)

@@ -31,7 +31,7 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
         public static let unauthenticated = Code(rawValue: "unauthenticated")
         /// The credentials do not allow it.
         public static let forbidden = Code(rawValue: "forbidden")
-        /// There is no such session, event, key, topic or group.
+        /// There is no such session, event or key.
         public static let notFound = Code(rawValue: "not_found")
         /// A session with this id is already there.
         public static let exists = Code(rawValue: "exists")
@@ -41,7 +41,7 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
         public static let busy = Code(rawValue: "busy")
         /// The store was closed.
         public static let closed = Code(rawValue: "closed")
-        /// The cursor points into a part that was trimmed away, or into another generation of the session or topic.
+        /// The cursor points into a part that was trimmed away, or into another generation of the session.
         public static let offsetGone = Code(rawValue: "offset_gone")
         /// `If-Match` did not match; `current` is in the detail.
         public static let preconditionFailed = Code(rawValue: "precondition_failed")
@@ -74,8 +74,6 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
         /// How many replicas have the write, which is stored. For an append its receipt, and the idempotency key that the store gave it
         /// because its events had no ids and it had no key: the same append with this key is a duplicate that waits again.
         case unconfirmed(replicas: Int, receipt: AppendReceipt?, idempotencyKey: String?)
-        /// Where reading a topic can go on after a cursor is gone.
-        case topicGone(earliest: TopicOffset, tail: TopicOffset, generation: String)
     }
 
     /// What kind of failure it is.
@@ -117,12 +115,6 @@ extension StoreError {
 
     /// There is no event with that id in the session.
     public static let noEvent = StoreError(.notFound, "there is no such event in the session")
-
-    /// Nothing was ever published to that topic.
-    public static let noTopic = StoreError(.notFound, "there is no such topic")
-
-    /// The topic has no group of that name.
-    public static let noGroup = StoreError(.notFound, "there is no such group of consumers")
 
     /// The store was closed before the call.
     public static let storeClosed = StoreError(.closed, "the store is closed")

@@ -14,6 +14,7 @@ public final class RedisStorage: Storage {
     let policy: StorePolicy
     let clock: (@Sendable () -> Timestamp)?
     let watch: LogWatch
+    private let servers: ServerGauges
     private let confirmation: Confirmation?
     private let life: Life
 
@@ -24,6 +25,9 @@ public final class RedisStorage: Storage {
 
         init(ownsClient: Bool) { self.ownsClient = ownsClient }
     }
+
+    /// The version of the layout of keys that this program knows.
+    package static let layoutVersion = KeyLayout.version
 
     /// The most bytes of events or sessions in one reply; what is more comes with the next.
     static let replyBytes = 8 << 20
@@ -38,6 +42,7 @@ public final class RedisStorage: Storage {
         clock = configuration.clock
         life = Life(ownsClient: owned)
         watch = LogWatch(client, layout)
+        servers = ServerGauges(client)
     }
 
     private init(_ other: RedisStorage, _ confirmation: Confirmation?) {
@@ -46,6 +51,7 @@ public final class RedisStorage: Storage {
         policy = other.policy
         clock = other.clock
         watch = other.watch
+        servers = other.servers
         life = other.life
         self.confirmation = confirmation
     }
@@ -60,7 +66,9 @@ public final class RedisStorage: Storage {
         _ address: String, _ configuration: RedisStorageConfiguration = RedisStorageConfiguration()
     ) async throws(StoreError) -> RedisStorage {
         let client: RedisClient
-        do throws(RedisError) { client = try RedisClient(address) } catch { throw StoreError(error) }
+        let metrics = configuration.metrics.map { RedisMetrics($0) }
+        do throws(RedisError) { client = try RedisClient(RedisConfiguration(address), observer: metrics) } catch { throw StoreError(error) }
+        metrics?.observe(client)
         do throws(StoreError) {
             return try await open(on: client, owned: true, configuration)
         } catch {
@@ -108,15 +116,16 @@ public final class RedisStorage: Storage {
         guard try parts.int() == KeyLayout.version else { throw LayoutRecord.otherVersion }
     }
 
-    /// How many observe.
+    /// How many observe, and what the servers said of themselves a little while ago.
     public var gauges: [StorageGauge] {
-        [StorageGauge("redis_watchers", help: "Observers of changes in Redis.", value: Double(watch.count))]
+        [StorageGauge("redis_watchers", help: "Observers of changes in Redis.", value: Double(watch.count))] + servers.current
     }
 
     /// Finishes what is under way, and closes the client when it is the storage's own.
     public func close() async {
         guard !life.isClosed.exchange(true, ordering: .relaxed) else { return }
         await watch.close()
+        await servers.close()
         if life.ownsClient { await client.close() }
     }
 

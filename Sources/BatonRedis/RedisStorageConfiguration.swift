@@ -1,4 +1,5 @@
 public import BatonCore
+public import BatonTelemetry
 
 /// What a ``RedisStorage`` is opened with.
 public struct RedisStorageConfiguration: Sendable {
@@ -12,6 +13,9 @@ public struct RedisStorageConfiguration: Sendable {
     public var policy: StorePolicy
     /// What an acknowledged write survives: ``BatonCore/Durability/memory`` or ``BatonCore/Durability/wait(replicas:within:)``.
     public var durability: Durability
+
+    /// Where a client that the storage makes for itself shows what it does.
+    public var metrics: Metrics?
 
     /// The time, when it is not the server's. Then keys are not expired by the server, which knows nothing of it.
     package var clock: (@Sendable () -> Timestamp)?

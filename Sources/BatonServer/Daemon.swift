@@ -43,7 +43,7 @@ public final class Daemon: Sendable {
         do {
             store = try await SessionStore.open(
                 configuration.store, configuration: configuration.storeConfiguration, executor: loops[0],
-                observer: { metrics.record($0, $1, $2) })
+                observer: { metrics.record($0, $1, $2) }, metrics: metrics.registry)
         } catch {
             for loop in loops { await loop.shutdown() }
             throw error

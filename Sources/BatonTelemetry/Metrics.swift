@@ -7,6 +7,7 @@ internal import Synchronization
 /// stops it.
 public final class Metrics: Sendable {
     private let families = Mutex<[String: any AnyFamily]>([:])
+    private let collectors = Mutex<[@Sendable () -> [MetricSample]?]>([])
     private let maximumSeries: Int
 
     /// The content type of ``exposition()``.
@@ -64,6 +65,10 @@ public final class Metrics: Sendable {
         observe(name, help, labels, kind: .counter) { read().map { Double($0) } }
     }
 
+    /// Numbers that are kept elsewhere and read together when they are scraped; which there are may differ from scrape to scrape. Once
+    /// `read` returns nil it is not asked again. A sample with a malformed name, or with that of an instrument, is left out.
+    public func collect(_ read: @escaping @Sendable () -> [MetricSample]?) { collectors.withLock { $0.append(read) } }
+
     private func observe(
         _ name: String, _ help: String, _ labels: KeyValuePairs<String, String>, kind: Kind, _ read: @escaping @Sendable () -> Double?
     ) {
@@ -92,10 +97,25 @@ public final class Metrics: Sendable {
 
     /// Everything as Prometheus text, version 0.0.4: families by name, series by label values. Call it off the event loop: readers run in it.
     public func exposition() -> [UInt8] {
-        let sorted = families.withLock { $0.values.map { $0 } }.sorted { $0.name < $1.name }
+        let instruments = families.withLock { $0 }
+        var collected: [String: SampledFamily] = [:]
+        for sample in samples() where instruments[sample.name] == nil && sample.isValid {
+            collected[sample.name, default: SampledFamily(like: sample)].add(sample)
+        }
+        let sorted = (Array(instruments.values) + Array(collected.values)).sorted { $0.name < $1.name }
         var writer = ExpositionWriter()
         for family in sorted { family.write(to: &writer) }
         return writer.bytes
+    }
+
+    private func samples() -> [MetricSample] {
+        let readers = collectors.withLock { $0 }
+        let answers = readers.map { $0() }
+        if answers.contains(where: { $0 == nil }) {
+            // Others may have been added at the end meanwhile.
+            collectors.withLock { $0 = zip(readers, answers).filter { $0.1 != nil }.map(\.0) + $0.dropFirst(readers.count) }
+        }
+        return answers.flatMap { $0 ?? [] }
     }
 }
 

@@ -1,4 +1,5 @@
 import BatonTelemetry
+import Synchronization
 import Testing
 
 @Suite("Metrics")
@@ -98,6 +99,33 @@ struct MetricsTests {
         #expect(!text.contains("size{"))
         metrics.observe("size", help: "Size.", labels: ["loop": "0"]) { 1 }
         #expect(text.contains("size{loop=\"0\"} 1\n"))
+    }
+
+    @Test("what is collected may differ from scrape to scrape, never hides an instrument, and ends with its owner")
+    func collecting() {
+        final class Owner: Sendable { let labels = Mutex(["b", "a"]) }
+        var owner: Owner? = Owner()
+        metrics.gauge("taken", help: "Mine.").set(1)
+        metrics.collect { [weak owner] in
+            owner?.labels.withLock { $0.map { MetricSample("seen_total", help: "Seen.", isCounter: true, labels: ["node": $0], value: 3) } }
+        }
+        metrics.collect { [MetricSample("taken", help: "Theirs.", value: 2), MetricSample("9lives", help: "", value: 2)] }
+        #expect(
+            text == """
+                # HELP seen_total Seen.
+                # TYPE seen_total counter
+                seen_total{node="a"} 3
+                seen_total{node="b"} 3
+                # HELP taken Mine.
+                # TYPE taken gauge
+                taken 1
+
+                """)
+        owner?.labels.withLock { $0 = ["c", "c"] }
+        #expect(text.contains("counter\nseen_total{node=\"c\"} 3\n# HELP taken"))
+        owner = nil
+        #expect(!text.contains("seen_total"))
+        #expect(text.contains("taken 1"))
     }
 
     @Test("recording from many tasks loses nothing")

@@ -17,7 +17,7 @@
 /// - Cancelling the calling task ends a wait as soon as it can; whether a write took effect is then unknown.
 ///
 /// `StorageContract` in the tests says the same as code; every storage passes it.
-public protocol Storage: TopicStorage {
+public protocol Storage: Sendable {
     /// Creates the session unless it is there; returns it as it is stored, and whether it was created.
     ///
     /// The draft's state in all three scopes is written with it, only when it was created.
@@ -102,7 +102,7 @@ public protocol Storage: TopicStorage {
     /// Whether the storage can be reached and written, at the cost of one trivial operation.
     func checkHealth() async throws(StoreError)
 
-    /// Numbers for metrics, such as queue depths; cheap, and never blocks.
+    /// Numbers for metrics, such as queue depths; cheap, and never blocks. Which there are may change.
     var gauges: [StorageGauge] { get }
 
     /// Finishes what is under way, then lets go of files and connections. Later calls throw ``StoreError/storeClosed``.
@@ -123,8 +123,6 @@ extension Storage {
 public enum StorageHint: Hashable, Sendable {
     /// This session.
     case session(SessionKey)
-    /// This topic, or what a group of it holds.
-    case topic(String)
     /// Anything: connections were lost, or a change came from elsewhere.
     case everything
 }
@@ -148,13 +146,19 @@ public struct StorageGauge: Hashable, Sendable {
     public let name: String
     /// One line for people.
     public let help: String
+    /// What tells it apart from others of its name, such as the server it is about.
+    public let labels: [String: String]
+    /// Whether it only goes up, until what counts it begins anew.
+    public let isCounter: Bool
     /// The number.
     public let value: Double
 
     /// A gauge of its parts.
-    public init(_ name: String, help: String, value: Double) {
+    public init(_ name: String, help: String, labels: [String: String] = [:], isCounter: Bool = false, value: Double) {
         self.name = name
         self.help = help
+        self.labels = labels
+        self.isCounter = isCounter
         self.value = value
     }
 }

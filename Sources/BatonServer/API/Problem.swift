@@ -50,10 +50,6 @@ struct Problem: Error {
                 members.append(("receipt", JSON(checked: writer.bytes)))
             }
             if let idempotencyKey { members.append(("idempotencyKey", JSON(string: idempotencyKey))) }
-        case .topicGone(let earliest, let tail, let generation):
-            members.append(("earliest", JSON(string: earliest.text)))
-            members.append(("tail", JSON(string: tail.text)))
-            members.append(("generation", JSON(string: generation)))
         }
         // A client that repeats the very same request by itself must not do twice what has been done.
         if (status == 503 && (error.code != .unconfirmed || error.isRetryable)) || status == 429 { retry(after: 1) }

@@ -44,9 +44,11 @@ final class DaemonMetrics: HTTPServerObserver {
 
     /// Shows the store's own numbers at every scrape.
     func observe(_ store: SessionStore) {
-        for gauge in store.gauges {
-            registry.observe("baton_store_\(gauge.name)", help: gauge.help) { [weak store] in
-                store?.gauges.first { $0.name == gauge.name }?.value
+        // Numbers that come from elsewhere are fetched when they are first asked for.
+        _ = store.gauges
+        registry.collect { [weak store] in
+            store?.gauges.map {
+                MetricSample("baton_store_\($0.name)", help: $0.help, isCounter: $0.isCounter, labels: $0.labels, value: $0.value)
             }
         }
     }
