@@ -45,7 +45,10 @@ let package = Package(
             swiftSettings: flags),
         .executableTarget(
             name: "BatonCLI",
-            dependencies: ["Baton", "BatonCore", "BatonSQLite", "BatonServer", "BatonHTTP", "BatonIO", "BatonTelemetry", "CBatonPlatform"],
+            dependencies: [
+                "Baton", "BatonCore", "BatonRedis", "BatonRedisClient", "BatonSQLite", "BatonServer", "BatonHTTP", "BatonIO", "BatonTelemetry",
+                "CBatonPlatform",
+            ],
             swiftSettings: flags),
         .executableTarget(
             name: "BatonBenchmarks",
@@ -77,7 +80,8 @@ let package = Package(
             dependencies: ["BatonServer", "Baton", "BatonRemote", "BatonCore", "BatonHTTP", "BatonIO", "BatonTelemetry", "BatonTesting"],
             swiftSettings: flags),
         .testTarget(
-            name: "BatonCLITests", dependencies: ["BatonCLI", "Baton", "BatonCore", "BatonHTTP", "BatonIO", "BatonTesting"],
+            name: "BatonCLITests",
+            dependencies: ["BatonCLI", "Baton", "BatonCore", "BatonRedis", "BatonRedisClient", "BatonHTTP", "BatonIO", "BatonTesting"],
             swiftSettings: flags),
     ],
     swiftLanguageModes: [.v6]

@@ -6,6 +6,8 @@ enum CommonOptions {
         "store", "URL", default: "sqlite:baton.db", help: "Where sessions are kept: sqlite:PATH, sqlite::memory:, redis://HOST or http(s)://DAEMON",
         traits: OptionTraits(short: "s"))
     static let keyPrefix = Option<String>("key-prefix", "PREFIX", default: "baton", help: "What all keys in Redis begin with")
+    static let shards = Option<Int?>(
+        "shards", "N", in: 1...1024, help: "How many slots of Redis a new key prefix is spread over, 16 by default; fixed from then on")
     static let tokenFile = Option<String?>(
         "token-file", "FILE", help: "Read the token for a daemon from this file; BATON_TOKEN holds the token itself",
         traits: OptionTraits(completesFiles: true))
@@ -17,7 +19,7 @@ enum CommonOptions {
     static let tokenVariable = "BATON_TOKEN"
 
     static let declarations = [
-        store.declaration, keyPrefix.declaration, tokenFile.declaration, authorities.declaration, json.declaration,
+        store.declaration, keyPrefix.declaration, shards.declaration, tokenFile.declaration, authorities.declaration, json.declaration,
         CommandLineParser.configuration.declaration,
     ]
 }

@@ -32,6 +32,7 @@ extension Invocation {
             throw UsageError(message: "--durability: \(error.message)", command: path.text)
         }
         configuration.keyPrefix = self[CommonOptions.keyPrefix]
+        configuration.shards = self[CommonOptions.shards]
         configuration.token = try token()
         configuration.authorities = self[CommonOptions.authorities]
         return configuration

@@ -53,7 +53,6 @@ struct Failure: Error {
         case .unconfirmed(_, .some, let key?): "\(error.message); the same append with --idempotency-key \(key) stores nothing and waits again"
         case .unconfirmed: error.message
         case .gone(let earliest, _, _): "\(error.message); what is left can be read with --after \(earliest)"
-        case .topicGone(let earliest, _, _): "\(error.message); what is left can be read with --after \(earliest)"
         }
     }
 }

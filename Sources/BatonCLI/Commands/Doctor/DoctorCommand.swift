@@ -11,6 +11,7 @@ extension Command {
         examples: [
             Example(line: "baton doctor", meaning: "With the options and variables of this shell"),
             Example(line: "baton doctor --config /etc/baton.toml", meaning: "As a daemon with this file would see it"),
+            Example(line: "baton doctor --store redis://10.0.0.5", meaning: "Is this Redis fit to keep sessions, and what does its user need?"),
             Example(line: "baton doctor --store http://127.0.0.1:4437", meaning: "Is the daemon well, and does it take the token?"),
         ],
         options: ServeOptions.declarations.filter { $0.key != nil } + KeepingOptions.declarations
@@ -26,18 +27,30 @@ extension Command {
 
 /// One thing that was looked at.
 struct Finding {
-    enum Severity: String { case ok, warning, error }
+    enum Severity: String {
+        case ok, warning, error
+        /// It could not be looked at.
+        case unseen
+    }
 
     let check: String
     let severity: Severity
     /// What was found.
     let detail: String
-    /// What to do about it; nil when it is well.
+    /// What to do about it; nil when there is nothing to do.
     var advice: String?
+    /// The server that it is about, where there are several.
+    var node: String?
     /// How the command ends when it is an error.
     var exitCode = ExitCode.unavailable
 
-    static func ok(_ check: String, _ detail: String) -> Finding { Finding(check: check, severity: .ok, detail: detail) }
+    static func ok(_ check: String, _ detail: String, hint: String? = nil) -> Finding {
+        Finding(check: check, severity: .ok, detail: detail, advice: hint)
+    }
+
+    static func unseen(_ check: String, _ detail: String, do advice: String) -> Finding {
+        Finding(check: check, severity: .unseen, detail: detail, advice: advice)
+    }
 
     static func warning(_ check: String, _ detail: String, do advice: String) -> Finding {
         Finding(check: check, severity: .warning, detail: detail, advice: advice)
@@ -103,6 +116,7 @@ private struct DoctorReport {
             case .ndjson:
                 var members = [("check", finding.check), ("status", finding.severity.rawValue), ("detail", finding.detail)]
                 if let advice = finding.advice { members.append(("advice", advice)) }
+                if let node = finding.node { members.append(("node", node)) }
                 try console.write(json: DoctorReport.object(members))
             case .table:
                 let style = console.outputStyle
@@ -111,8 +125,10 @@ private struct DoctorReport {
                     case .ok: style.green("ok     ")
                     case .warning: style.yellow("warning")
                     case .error: style.red("error  ")
+                    case .unseen: style.dim("unseen ")
                     }
-                try console.write("\(mark)  \(finding.check): \(TerminalText.safe(finding.detail))\n")
+                let subject = finding.check + (finding.node.map { " of \(TerminalText.safe($0))" } ?? "")
+                try console.write("\(mark)  \(subject): \(TerminalText.safe(finding.detail))\n")
                 if let advice = finding.advice { try console.write("         \(TerminalText.safe(advice))\n") }
             }
         }

@@ -26,7 +26,7 @@ struct StoreChecks {
         case .memory:
             return [.warning("store", "in memory: everything is gone when the process ends", do: "Name a file with --store sqlite:PATH.")]
         case .sqlite(let path): return await file(path)
-        case .redis: return await redis()
+        case .redis(let url): return await RedisChecks(url, invocation).findings()
         case .daemon(let url): return await daemon(url)
         }
     }
@@ -73,16 +73,6 @@ struct StoreChecks {
         return .warning(
             "log", "the write-ahead log has \(ByteSize.text(report.logBytes))",
             do: "Something keeps it from being copied back: look for a process that holds a long read, or restart the daemon.")
-    }
-
-    // MARK: - Redis
-
-    private func redis() async -> [Finding] {
-        let start = ContinuousClock.now
-        let health = await health()
-        guard health.severity != .error else { return [health] }
-        let milliseconds = (ContinuousClock.now - start) / .milliseconds(1)
-        return [health, .ok("latency", "Redis connected and took a write in \(Int(milliseconds.rounded(.up))) ms")]
     }
 
     // MARK: - A daemon
