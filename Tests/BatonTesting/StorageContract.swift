@@ -21,6 +21,10 @@ public struct StorageContract: Sendable, CustomTestStringConvertible {
     public static let all: [StorageContract] =
         sessions + identities + lists + appending + retries + limits + pages + filters + changes + state + expiry + hints + payloads + lifetime
 
+    /// The promises of the event bus.
+    public static let bus: [StorageContract] =
+        publishing + topicPages + retention + sessionsTopic + groups + deadLetters + orderedGroups + signals
+
     /// The promise, in words.
     public var testDescription: String { name }
 
