@@ -21,22 +21,24 @@ public struct Session: Sendable {
     ///   - expectedSeq: the last seq that the caller knows; refused when it is another by now.
     ///   - idempotencyKey: a name for this append; a retry under the same name stores nothing.
     ///   - creating: whether an absent session is created first.
+    ///   - epoch: the epoch of the lease that the caller holds.
     @discardableResult
     public func append(
-        _ event: NewEvent, expectedSeq: Int? = nil, idempotencyKey: String? = nil, creating: Bool = false
+        _ event: NewEvent, expectedSeq: Int? = nil, idempotencyKey: String? = nil, creating: Bool = false, epoch: Int? = nil
     ) async throws(StoreError) -> AppendReceipt {
-        try await append([event], expectedSeq: expectedSeq, idempotencyKey: idempotencyKey, creating: creating)
+        try await append([event], expectedSeq: expectedSeq, idempotencyKey: idempotencyKey, creating: creating, epoch: epoch)
     }
 
     /// Appends several events, all or none.
     @discardableResult
     public func append(
-        _ events: [NewEvent], expectedSeq: Int? = nil, idempotencyKey: String? = nil, creating: Bool = false
+        _ events: [NewEvent], expectedSeq: Int? = nil, idempotencyKey: String? = nil, creating: Bool = false, epoch: Int? = nil
     ) async throws(StoreError) -> AppendReceipt {
         var drafts: [EventDraft] = []
         drafts.reserveCapacity(events.count)
         for event in events { drafts.append(try EventDraft(event)) }
-        let batch = EventBatch(drafts, expectedSeq: expectedSeq, idempotencyKey: idempotencyKey, createsSession: creating)
+        let batch = EventBatch(
+            drafts, expectedSeq: expectedSeq, idempotencyKey: idempotencyKey, createsSession: creating, epoch: epoch)
         return try await store.append(batch, to: key)
     }
 
@@ -66,14 +68,14 @@ public struct Session: Sendable {
     }
 
     /// Sets one key of the state, in the scope of its prefix.
-    public func set(_ stateKey: String, to value: JSON) async throws(StoreError) {
+    public func set(_ stateKey: String, to value: JSON, epoch: Int? = nil) async throws(StoreError) {
         var delta = StateDelta()
         try delta.add(stateKey, .set(value))
-        try await store.change(key, delta)
+        try await store.change(key, delta, epoch: epoch)
     }
 
     /// Deletes the session; absent is fine.
-    public func delete() async throws(StoreError) {
-        try await store.delete(key)
+    public func delete(epoch: Int? = nil) async throws(StoreError) {
+        try await store.delete(key, epoch: epoch)
     }
 }

@@ -109,11 +109,11 @@ public final class SessionStore: Sendable {
     /// Changes the session's own fields.
     /// - Throws: ``StoreError/Code/preconditionFailed`` when `expectedVersion` is given and is not the current one.
     public func update(
-        _ key: SessionKey, with patch: SessionPatch, expectedVersion: Int? = nil
+        _ key: SessionKey, with patch: SessionPatch, expectedVersion: Int? = nil, epoch: Int? = nil
     ) async throws(StoreError) -> SessionSnapshot {
         let patch = try patch.checked()
         return try await perform(.updateSession) { () throws(StoreError) in
-            try await self.storage.update(key, with: patch, expectedVersion: expectedVersion)
+            try await self.storage.update(key, with: patch, expectedVersion: expectedVersion, epoch: epoch)
         }
     }
 
@@ -124,8 +124,8 @@ public final class SessionStore: Sendable {
 
     /// Deletes the session with everything that belongs to it; absent is fine. Returns whether it was there.
     @discardableResult
-    public func delete(_ key: SessionKey) async throws(StoreError) -> Bool {
-        try await perform(.deleteSession) { () throws(StoreError) in try await self.storage.delete(key) }
+    public func delete(_ key: SessionKey, epoch: Int? = nil) async throws(StoreError) -> Bool {
+        try await perform(.deleteSession) { () throws(StoreError) in try await self.storage.delete(key, epoch: epoch) }
     }
 
     /// A page of sessions, newest first.
@@ -173,28 +173,30 @@ public final class SessionStore: Sendable {
     }
 
     /// Replaces the content of an event; it keeps its place.
-    public func replace(_ id: String, in key: SessionKey, with patch: EventPatch) async throws(StoreError) -> Event {
+    public func replace(_ id: String, in key: SessionKey, with patch: EventPatch, epoch: Int? = nil) async throws(StoreError) -> Event {
         guard patch.content.bytes.count <= EventDraft.maximumContentBytes else {
             throw StoreError(
                 .tooLarge, "event.content has \(patch.content.bytes.count) bytes; an event holds at most \(EventDraft.maximumContentBytes)")
         }
-        return try await perform(.replaceEvent) { () throws(StoreError) in try await self.storage.replace(id, in: key, with: patch) }
+        return try await perform(.replaceEvent) { () throws(StoreError) in
+            try await self.storage.replace(id, in: key, with: patch, epoch: epoch)
+        }
     }
 
     /// Removes an event; its seq stays used.
     @discardableResult
-    public func remove(_ id: String, in key: SessionKey) async throws(StoreError) -> Event? {
-        try await perform(.removeEvent) { () throws(StoreError) in try await self.storage.remove(id, in: key) }
+    public func remove(_ id: String, in key: SessionKey, epoch: Int? = nil) async throws(StoreError) -> Event? {
+        try await perform(.removeEvent) { () throws(StoreError) in try await self.storage.remove(id, in: key, epoch: epoch) }
     }
 
     /// Removes the newest event and returns it; `nil` when there is none.
-    public func pop(_ key: SessionKey) async throws(StoreError) -> Event? {
-        try await perform(.removeEvent) { () throws(StoreError) in try await self.storage.remove(nil, in: key) }
+    public func pop(_ key: SessionKey, epoch: Int? = nil) async throws(StoreError) -> Event? {
+        try await perform(.removeEvent) { () throws(StoreError) in try await self.storage.remove(nil, in: key, epoch: epoch) }
     }
 
     /// Forgets all events; the seq goes on.
-    public func clear(_ key: SessionKey) async throws(StoreError) {
-        try await perform(.clearEvents) { () throws(StoreError) in try await self.storage.clear(key) }
+    public func clear(_ key: SessionKey, epoch: Int? = nil) async throws(StoreError) {
+        try await perform(.clearEvents) { () throws(StoreError) in try await self.storage.clear(key, epoch: epoch) }
     }
 
     // MARK: - State
@@ -211,15 +213,15 @@ public final class SessionStore: Sendable {
 
     /// Changes the state of a user or an application, or the session's own; returns the scope's state afterwards.
     @discardableResult
-    public func change(_ scope: StateScope, _ changes: [StateChange]) async throws(StoreError) -> [String: JSON] {
+    public func change(_ scope: StateScope, _ changes: [StateChange], epoch: Int? = nil) async throws(StoreError) -> [String: JSON] {
         for change in changes { _ = try Name.checked(change.key, "a state key") }
-        return try await perform(.changeState) { () throws(StoreError) in try await self.storage.change(scope, changes) }
+        return try await perform(.changeState) { () throws(StoreError) in try await self.storage.change(scope, changes, epoch: epoch) }
     }
 
     /// Changes what a session sees in one step, each key in the scope of its prefix; returns what it sees afterwards.
     @discardableResult
-    public func change(_ key: SessionKey, _ delta: StateDelta) async throws(StoreError) -> SessionState {
-        try await perform(.changeState) { () throws(StoreError) in try await self.storage.change(key, delta) }
+    public func change(_ key: SessionKey, _ delta: StateDelta, epoch: Int? = nil) async throws(StoreError) -> SessionState {
+        try await perform(.changeState) { () throws(StoreError) in try await self.storage.change(key, delta, epoch: epoch) }
     }
 
     // MARK: - Operations

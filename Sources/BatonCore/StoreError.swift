@@ -39,6 +39,8 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
         public static let conflict = Code(rawValue: "conflict")
         /// Somebody else holds what is needed; trying again later may succeed.
         public static let busy = Code(rawValue: "busy")
+        /// The write shows the epoch of a lease that is over; the current one is in the detail.
+        public static let fenced = Code(rawValue: "fenced")
         /// The store was closed.
         public static let closed = Code(rawValue: "closed")
         /// The cursor points into a part that was trimmed away, or into another generation of the session.
@@ -74,6 +76,10 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
         /// How many replicas have the write, which is stored. For an append its receipt, and the idempotency key that the store gave it
         /// because its events had no ids and it had no key: the same append with this key is a duplicate that waits again.
         case unconfirmed(replicas: Int, receipt: AppendReceipt?, idempotencyKey: String?)
+        /// The epoch of the session's last lease; 0 when there was none.
+        case epoch(Int)
+        /// The lease that somebody else holds; `nil` when it is free and others wait for it.
+        case lease(Lease?)
     }
 
     /// What kind of failure it is.

@@ -151,15 +151,15 @@ public final class RedisStorage: Storage {
     }
 
     /// Runs a script that writes. `arguments` have places at 1 and 2 for the token and what later attempts say, `keys` one for the fence;
-    /// they are filled in here.
+    /// they are filled in here. The epoch comes last.
     ///
     /// When the connection breaks after the script was sent, it is sent again until its deadline. The later attempt looks for what
     /// the earlier did, and keeps it from doing anything if it should arrive late; see ``Lua/log``.
     /// - Throws: also ``StoreError/Code/unconfirmed`` when the script has done its work, and fewer replicas have it than were asked for.
     func write(
-        _ script: RedisScript, _ keys: [RedisKey], fence: Int = SessionNames.fence, _ arguments: [RedisArgument]
+        _ script: RedisScript, _ keys: [RedisKey], fence: Int = SessionNames.fence, _ arguments: [RedisArgument], epoch: Int? = nil
     ) async throws(StoreError) -> RedisReply {
-        let outcome = try await perform(script, keys, fence: fence, arguments)
+        let outcome = try await perform(script, keys, fence: fence, arguments, epoch: epoch)
         // A script that refused has nothing to be confirmed, and its refusal says more.
         if outcome.reply.elements?.first?.integer == 0 { try outcome.checkConfirmed() }
         return outcome.reply
@@ -170,12 +170,13 @@ public final class RedisStorage: Storage {
 
     /// As `write`, for a caller that looks at the confirmation itself.
     func perform(
-        _ script: RedisScript, _ keys: [RedisKey], fence: Int = SessionNames.fence, _ arguments: [RedisArgument]
+        _ script: RedisScript, _ keys: [RedisKey], fence: Int = SessionNames.fence, _ arguments: [RedisArgument], epoch: Int? = nil
     ) async throws(StoreError) -> WriteOutcome {
         try checkOpen()
         let token = Randomness.bytes(8)
         var arguments = arguments
         arguments[1] = .bytes(token)
+        arguments.append(epoch.map { RedisArgument($0) } ?? "")
         var keys = keys
         keys[fence] = RedisKey(keys[0].bytes + Array(":r:\(Hex.text(of: token))".utf8))
         let deadline = Deadline.after(client.configuration.commandTimeout + (confirmation?.wait ?? .zero) * 2)

@@ -64,8 +64,10 @@ public final class RemoteStorage: Storage {
     }
 
     /// `PATCH S`, with `If-Match` when a version is expected.
-    public func update(_ key: SessionKey, with patch: SessionPatch, expectedVersion: Int?) async throws(StoreError) -> SessionSnapshot {
-        var request = Request(.patch, key.path, body: patch.wireForm)
+    public func update(
+        _ key: SessionKey, with patch: SessionPatch, expectedVersion: Int?, epoch: Int?
+    ) async throws(StoreError) -> SessionSnapshot {
+        var request = Request(.patch, key.path, body: patch.wireForm).showing(epoch)
         if let expectedVersion { request.headers.add("If-Match", "\"\(expectedVersion)\"") }
         return try SessionSnapshot(decoding: try await send(request).body, of: key)
     }
@@ -76,9 +78,9 @@ public final class RemoteStorage: Storage {
     }
 
     /// `DELETE S`, asking for an answer that says whether it was there.
-    public func delete(_ key: SessionKey) async throws(StoreError) -> Bool {
+    public func delete(_ key: SessionKey, epoch: Int?) async throws(StoreError) -> Bool {
         // RFC 7240 §4.2: the answer shall say what was deleted, not only that it is gone.
-        let request = Request(.delete, key.path, headers: ["Prefer": "return=representation"])
+        let request = Request(.delete, key.path, headers: ["Prefer": "return=representation"]).showing(epoch)
         return try await send(request, repeatable: true).status != 204
     }
 
@@ -99,7 +101,8 @@ public final class RemoteStorage: Storage {
 
     /// `POST S/events`, repeated under the same idempotency key when the answer was lost.
     public func append(_ batch: EventBatch, to key: SessionKey) async throws(StoreError) -> AppendReceipt {
-        var request = Request(.post, key.path + "/events", query: batch.createsSession ? "create=true" : nil, body: batch.wireForm)
+        var request = Request(.post, key.path + "/events", query: batch.createsSession ? "create=true" : nil, body: batch.wireForm).showing(
+            batch.epoch)
         if let seq = batch.expectedSeq { request.headers.add("If-Match", "\"\(seq)\"") }
         let needsKey = batch.idempotencyKey == nil && batch.events.contains { $0.id == nil }
         let name = batch.idempotencyKey ?? (needsKey ? Randomness.uuid7(at: SystemClock.now()) : nil)
@@ -146,25 +149,25 @@ public final class RemoteStorage: Storage {
     }
 
     /// `PUT S/events/{id}`.
-    public func replace(_ id: String, in key: SessionKey, with patch: EventPatch) async throws(StoreError) -> Event {
-        try Event(decoding: try await send(Request(.put, key.path(ofEvent: id), body: patch.wireForm)).body)
+    public func replace(_ id: String, in key: SessionKey, with patch: EventPatch, epoch: Int?) async throws(StoreError) -> Event {
+        try Event(decoding: try await send(Request(.put, key.path(ofEvent: id), body: patch.wireForm).showing(epoch)).body)
     }
 
     /// `DELETE S/events/{id}`, or `POST S/events/pop` without an id.
-    public func remove(_ id: String?, in key: SessionKey) async throws(StoreError) -> Event? {
+    public func remove(_ id: String?, in key: SessionKey, epoch: Int?) async throws(StoreError) -> Event? {
         let request =
             if let id {
                 Request(.delete, key.path(ofEvent: id), headers: ["Prefer": "return=representation"])
             } else {
                 Request(.post, key.path + "/events/pop")
             }
-        let reply = try await send(request)
+        let reply = try await send(request.showing(epoch))
         return reply.status == 204 ? nil : try Event(decoding: reply.body)
     }
 
     /// `DELETE S/events`.
-    public func clear(_ key: SessionKey) async throws(StoreError) {
-        _ = try await send(Request(.delete, key.path + "/events"))
+    public func clear(_ key: SessionKey, epoch: Int?) async throws(StoreError) {
+        _ = try await send(Request(.delete, key.path + "/events").showing(epoch))
     }
 
     // MARK: - State
@@ -175,16 +178,17 @@ public final class RemoteStorage: Storage {
     }
 
     /// `POST …/state`, which changes keys in one step.
-    public func change(_ scope: StateScope, _ changes: [StateChange]) async throws(StoreError) -> [String: JSON] {
-        let request = Request(.post, try path(of: scope), query: scope.query, body: StateChange.wireForm(of: changes.map { ($0.key, $0) }))
+    public func change(_ scope: StateScope, _ changes: [StateChange], epoch: Int?) async throws(StoreError) -> [String: JSON] {
+        let request = Request(.post, try path(of: scope), query: scope.query, body: StateChange.wireForm(of: changes.map { ($0.key, $0) })).showing(
+            epoch)
         return try StateObject.decode(try await send(request).body)
     }
 
     /// `POST S/state`, keys with the prefix of their scope.
-    public func change(_ key: SessionKey, _ delta: StateDelta) async throws(StoreError) -> SessionState {
+    public func change(_ key: SessionKey, _ delta: StateDelta, epoch: Int?) async throws(StoreError) -> SessionState {
         let changes =
             delta.session.map { ($0.key, $0) } + delta.user.map { ("user:" + $0.key, $0) } + delta.app.map { ("app:" + $0.key, $0) }
-        let request = Request(.post, key.path + "/state", body: StateChange.wireForm(of: changes))
+        let request = Request(.post, key.path + "/state", body: StateChange.wireForm(of: changes)).showing(epoch)
         return SessionState(merged: try StateObject.decode(try await send(request).body))
     }
 

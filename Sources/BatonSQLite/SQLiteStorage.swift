@@ -169,8 +169,12 @@ extension SQLiteStorage {
     }
 
     /// Changes the session's own fields.
-    public func update(_ key: SessionKey, with patch: SessionPatch, expectedVersion: Int?) async throws(StoreError) -> SessionSnapshot {
-        try await write { (writing) throws(StoreError) in try writing.update(key, with: patch, expectedVersion: expectedVersion) }
+    public func update(
+        _ key: SessionKey, with patch: SessionPatch, expectedVersion: Int?, epoch: Int?
+    ) async throws(StoreError) -> SessionSnapshot {
+        try await write { (writing) throws(StoreError) in
+            try writing.update(key, with: patch, expectedVersion: expectedVersion, epoch: epoch)
+        }
     }
 
     /// Restarts the session's lifetime.
@@ -179,8 +183,8 @@ extension SQLiteStorage {
     }
 
     /// Deletes the session.
-    public func delete(_ key: SessionKey) async throws(StoreError) -> Bool {
-        try await write { (writing) throws(StoreError) in try writing.delete(key) }
+    public func delete(_ key: SessionKey, epoch: Int?) async throws(StoreError) -> Bool {
+        try await write { (writing) throws(StoreError) in try writing.delete(key, epoch: epoch) }
     }
 
     /// A page of sessions.
@@ -215,18 +219,18 @@ extension SQLiteStorage {
     }
 
     /// Replaces parts of an event.
-    public func replace(_ id: String, in key: SessionKey, with patch: EventPatch) async throws(StoreError) -> Event {
-        try await write { (writing) throws(StoreError) in try writing.replace(id, in: key, with: patch) }
+    public func replace(_ id: String, in key: SessionKey, with patch: EventPatch, epoch: Int?) async throws(StoreError) -> Event {
+        try await write { (writing) throws(StoreError) in try writing.replace(id, in: key, with: patch, epoch: epoch) }
     }
 
     /// Removes an event.
-    public func remove(_ id: String?, in key: SessionKey) async throws(StoreError) -> Event? {
-        try await write { (writing) throws(StoreError) in try writing.remove(id, in: key) }
+    public func remove(_ id: String?, in key: SessionKey, epoch: Int?) async throws(StoreError) -> Event? {
+        try await write { (writing) throws(StoreError) in try writing.remove(id, in: key, epoch: epoch) }
     }
 
     /// Forgets all events.
-    public func clear(_ key: SessionKey) async throws(StoreError) {
-        try await write { (writing) throws(StoreError) in try writing.clear(key) }
+    public func clear(_ key: SessionKey, epoch: Int?) async throws(StoreError) {
+        try await write { (writing) throws(StoreError) in try writing.clear(key, epoch: epoch) }
     }
 
     /// The state of one scope.
@@ -238,13 +242,13 @@ extension SQLiteStorage {
     }
 
     /// Changes the state of one scope.
-    public func change(_ scope: StateScope, _ changes: [StateChange]) async throws(StoreError) -> [String: JSON] {
-        try await write { (writing) throws(StoreError) in try writing.change(scope, changes) }
+    public func change(_ scope: StateScope, _ changes: [StateChange], epoch: Int?) async throws(StoreError) -> [String: JSON] {
+        try await write { (writing) throws(StoreError) in try writing.change(scope, changes, epoch: epoch) }
     }
 
     /// Changes the state of all three scopes that a session sees.
-    public func change(_ key: SessionKey, _ delta: StateDelta) async throws(StoreError) -> SessionState {
-        try await write { (writing) throws(StoreError) in try writing.change(key, delta) }
+    public func change(_ key: SessionKey, _ delta: StateDelta, epoch: Int?) async throws(StoreError) -> SessionState {
+        try await write { (writing) throws(StoreError) in try writing.change(key, delta, epoch: epoch) }
     }
 
     /// Calls `observer` after commits of this process, and within 50 ms after those of others.

@@ -65,13 +65,13 @@ final class FaultyStorage: Storage {
 
     func session(_ key: SessionKey, _ query: SnapshotQuery) async throws(StoreError) -> SessionSnapshot { try await model.session(key, query) }
 
-    func update(_ key: SessionKey, with patch: SessionPatch, expectedVersion: Int?) async throws(StoreError) -> SessionSnapshot {
-        try await model.update(key, with: patch, expectedVersion: expectedVersion)
+    func update(_ key: SessionKey, with patch: SessionPatch, expectedVersion: Int?, epoch: Int?) async throws(StoreError) -> SessionSnapshot {
+        try await model.update(key, with: patch, expectedVersion: expectedVersion, epoch: epoch)
     }
 
     func touch(_ key: SessionKey) async throws(StoreError) -> SessionSnapshot { try await model.touch(key) }
 
-    func delete(_ key: SessionKey) async throws(StoreError) -> Bool { try await model.delete(key) }
+    func delete(_ key: SessionKey, epoch: Int?) async throws(StoreError) -> Bool { try await model.delete(key, epoch: epoch) }
 
     func sessions(_ query: SessionQuery) async throws(StoreError) -> SessionPage {
         var query = query
@@ -109,25 +109,27 @@ final class FaultyStorage: Storage {
         try await model.window(around: id, in: key, before: before, after: after, roles: roles)
     }
 
-    func replace(_ id: String, in key: SessionKey, with patch: EventPatch) async throws(StoreError) -> Event {
-        try await model.replace(id, in: key, with: patch)
+    func replace(_ id: String, in key: SessionKey, with patch: EventPatch, epoch: Int?) async throws(StoreError) -> Event {
+        try await model.replace(id, in: key, with: patch, epoch: epoch)
     }
 
-    func remove(_ id: String?, in key: SessionKey) async throws(StoreError) -> Event? {
-        let event = try await model.remove(id, in: key)
+    func remove(_ id: String?, in key: SessionKey, epoch: Int?) async throws(StoreError) -> Event? {
+        let event = try await model.remove(id, in: key, epoch: epoch)
         if let event { removed.withLock { $0[event.id] = event } }
         return event
     }
 
-    func clear(_ key: SessionKey) async throws(StoreError) { try await model.clear(key) }
+    func clear(_ key: SessionKey, epoch: Int?) async throws(StoreError) { try await model.clear(key, epoch: epoch) }
 
     func state(_ scope: StateScope) async throws(StoreError) -> [String: JSON] { try await model.state(scope) }
 
-    func change(_ scope: StateScope, _ changes: [StateChange]) async throws(StoreError) -> [String: JSON] {
-        try await model.change(scope, changes)
+    func change(_ scope: StateScope, _ changes: [StateChange], epoch: Int?) async throws(StoreError) -> [String: JSON] {
+        try await model.change(scope, changes, epoch: epoch)
     }
 
-    func change(_ key: SessionKey, _ delta: StateDelta) async throws(StoreError) -> SessionState { try await model.change(key, delta) }
+    func change(_ key: SessionKey, _ delta: StateDelta, epoch: Int?) async throws(StoreError) -> SessionState {
+        try await model.change(key, delta, epoch: epoch)
+    }
 
     func observe(_ observer: @escaping @Sendable (StorageHint) -> Void) -> StorageObservation { model.observe(observer) }
 

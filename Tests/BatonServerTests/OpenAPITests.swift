@@ -62,10 +62,14 @@ struct RoutingTests {
         #expect(await api.call(.get, "/healthz").headers["X-Request-ID"]?.isEmpty == false)
     }
 
-    @Test("a fence that cannot be checked is refused, not ignored")
+    @Test("an epoch is checked, or refused where nothing could be checked")
     func epoch() async throws {
         let api = try await TestAPI()
         let session = try await api.session()
-        #expect(await api.call(.post, session + "/events", #"{"content":1}"#, headers: ["Baton-Epoch": "3"]).status == 400)
+        let fenced = await api.call(.post, session + "/events", #"{"content":1}"#, headers: ["Baton-Epoch": "3"])
+        #expect(fenced.status == 403)
+        #expect(await api.call(.get, session, headers: ["Baton-Epoch": "3"]).status == 400)
+        #expect(await api.call(.patch, "/v1/apps/a/users/u/state", #"{"k":1}"#, headers: ["Baton-Epoch": "3"]).status == 400)
+        #expect(await api.call(.post, session + "/events", #"{"content":1}"#, headers: ["Baton-Epoch": "x"]).status == 400)
     }
 }

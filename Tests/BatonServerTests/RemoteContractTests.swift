@@ -45,11 +45,11 @@ private struct WithoutTokens: Storage {
         try await remote.create(draft, at: key)
     }
     func session(_ key: SessionKey, _ query: SnapshotQuery) async throws(StoreError) -> SessionSnapshot { try await remote.session(key, query) }
-    func update(_ key: SessionKey, with patch: SessionPatch, expectedVersion: Int?) async throws(StoreError) -> SessionSnapshot {
-        try await remote.update(key, with: patch, expectedVersion: expectedVersion)
+    func update(_ key: SessionKey, with patch: SessionPatch, expectedVersion: Int?, epoch: Int?) async throws(StoreError) -> SessionSnapshot {
+        try await remote.update(key, with: patch, expectedVersion: expectedVersion, epoch: epoch)
     }
     func touch(_ key: SessionKey) async throws(StoreError) -> SessionSnapshot { try await remote.touch(key) }
-    func delete(_ key: SessionKey) async throws(StoreError) -> Bool { try await remote.delete(key) }
+    func delete(_ key: SessionKey, epoch: Int?) async throws(StoreError) -> Bool { try await remote.delete(key, epoch: epoch) }
     func sessions(_ query: SessionQuery) async throws(StoreError) -> SessionPage { try await remote.sessions(query) }
     func append(_ batch: EventBatch, to key: SessionKey) async throws(StoreError) -> AppendReceipt { try await remote.append(batch, to: key) }
     func events(in key: SessionKey, _ query: EventQuery) async throws(StoreError) -> EventPage { try await remote.events(in: key, query) }
@@ -57,18 +57,22 @@ private struct WithoutTokens: Storage {
     func window(around id: String, in key: SessionKey, before: Int, after: Int, roles: [String]) async throws(StoreError) -> EventWindow {
         try await remote.window(around: id, in: key, before: before, after: after, roles: roles)
     }
-    func replace(_ id: String, in key: SessionKey, with patch: EventPatch) async throws(StoreError) -> Event {
-        try await remote.replace(id, in: key, with: patch)
+    func replace(_ id: String, in key: SessionKey, with patch: EventPatch, epoch: Int?) async throws(StoreError) -> Event {
+        try await remote.replace(id, in: key, with: patch, epoch: epoch)
     }
-    func remove(_ id: String?, in key: SessionKey) async throws(StoreError) -> Event? { try await remote.remove(id, in: key) }
-    func clear(_ key: SessionKey) async throws(StoreError) { try await remote.clear(key) }
+    func remove(_ id: String?, in key: SessionKey, epoch: Int?) async throws(StoreError) -> Event? {
+        try await remote.remove(id, in: key, epoch: epoch)
+    }
+    func clear(_ key: SessionKey, epoch: Int?) async throws(StoreError) { try await remote.clear(key, epoch: epoch) }
     func state(_ scope: StateScope) async throws(StoreError) -> [String: JSON] {
         if case .store = scope { try await local.state(scope) } else { try await remote.state(scope) }
     }
-    func change(_ scope: StateScope, _ changes: [StateChange]) async throws(StoreError) -> [String: JSON] {
-        if case .store = scope { try await local.change(scope, changes) } else { try await remote.change(scope, changes) }
+    func change(_ scope: StateScope, _ changes: [StateChange], epoch: Int?) async throws(StoreError) -> [String: JSON] {
+        if case .store = scope { try await local.change(scope, changes, epoch: epoch) } else { try await remote.change(scope, changes, epoch: epoch) }
     }
-    func change(_ key: SessionKey, _ delta: StateDelta) async throws(StoreError) -> SessionState { try await remote.change(key, delta) }
+    func change(_ key: SessionKey, _ delta: StateDelta, epoch: Int?) async throws(StoreError) -> SessionState {
+        try await remote.change(key, delta, epoch: epoch)
+    }
     func observe(_ observer: @escaping @Sendable (StorageHint) -> Void) -> StorageObservation { remote.observe(observer) }
     func watch(_ key: SessionKey) -> StorageObservation { remote.watch(key) }
     func checkHealth() async throws(StoreError) { try await remote.checkHealth() }

@@ -36,14 +36,16 @@ package final class ReferenceModel: Storage {
         }
     }
 
-    package func update(_ key: SessionKey, with patch: SessionPatch, expectedVersion: Int?) async throws(StoreError) -> SessionSnapshot {
+    package func update(_ key: SessionKey, with patch: SessionPatch, expectedVersion: Int?, epoch: Int?) async throws(StoreError) -> SessionSnapshot {
         try write { (model) throws(StoreError) in
             let index = try model.index(of: key)
+            try model.passFence(ofSessionAt: index, epoch)
             let record = model.sessions[index].record
             if let expectedVersion, expectedVersion != record.version {
                 throw StoreError(.preconditionFailed, "the session has another version", detail: .current(record.version))
             }
             model.sessions[index].record = try patch.applied(to: record)
+            model.sessions[index].fence.policy = model.sessions[index].record.leasePolicy
             model.recordChange(ofSessionAt: index)
             return model.snapshot(model.sessions[index])
         }
@@ -58,9 +60,10 @@ package final class ReferenceModel: Storage {
         }
     }
 
-    package func delete(_ key: SessionKey) async throws(StoreError) -> Bool {
+    package func delete(_ key: SessionKey, epoch: Int?) async throws(StoreError) -> Bool {
         try write { (model) throws(StoreError) in
             guard let index = model.indexOfLiving(key) else { return false }
+            try model.passFence(ofSessionAt: index, epoch)
             model.sessions.remove(at: index)
             model.hint(.session(key))
             return true
@@ -105,9 +108,10 @@ package final class ReferenceModel: Storage {
         }
     }
 
-    package func replace(_ id: String, in key: SessionKey, with patch: EventPatch) async throws(StoreError) -> Event {
+    package func replace(_ id: String, in key: SessionKey, with patch: EventPatch, epoch: Int?) async throws(StoreError) -> Event {
         try write { (model) throws(StoreError) in
             let index = try model.index(of: key)
+            try model.passFence(ofSessionAt: index, epoch)
             let place = try model.sessions[index].indexOfEvent(id)
             let old = model.sessions[index].events[place]
             let event = Event(
@@ -119,11 +123,16 @@ package final class ReferenceModel: Storage {
         }
     }
 
-    package func remove(_ id: String?, in key: SessionKey) async throws(StoreError) -> Event? {
+    package func remove(_ id: String?, in key: SessionKey, epoch: Int?) async throws(StoreError) -> Event? {
         try write { (model) throws(StoreError) in
             let index = try model.index(of: key)
             let session = model.sessions[index]
-            if id == nil, session.events.isEmpty { return nil }
+            try model.passFence(ofSessionAt: index, epoch)
+            if id == nil, session.events.isEmpty {
+                // Nothing was written.
+                model.sessions[index].fence = session.fence
+                return nil
+            }
             let place = if let id { try session.indexOfEvent(id) } else { session.events.count - 1 }
             let event = model.sessions[index].events.remove(at: place)
             model.sessions[index].record.eventCount -= 1
@@ -132,9 +141,10 @@ package final class ReferenceModel: Storage {
         }
     }
 
-    package func clear(_ key: SessionKey) async throws(StoreError) {
+    package func clear(_ key: SessionKey, epoch: Int?) async throws(StoreError) {
         try write { (model) throws(StoreError) in
             let index = try model.index(of: key)
+            try model.passFence(ofSessionAt: index, epoch)
             model.sessions[index].events = []
             model.sessions[index].record.eventCount = 0
             model.sessions[index].record.floor = model.sessions[index].record.tail
@@ -151,7 +161,7 @@ package final class ReferenceModel: Storage {
         }
     }
 
-    package func change(_ scope: StateScope, _ changes: [StateChange]) async throws(StoreError) -> [String: JSON] {
+    package func change(_ scope: StateScope, _ changes: [StateChange], epoch: Int?) async throws(StoreError) -> [String: JSON] {
         try write { (model) throws(StoreError) in
             guard case .session(let key) = scope else {
                 try model.apply(changes, to: SharedScope(scope))
@@ -159,15 +169,17 @@ package final class ReferenceModel: Storage {
                 return model.shared[SharedScope(scope)]?.values ?? [:]
             }
             let index = try model.index(of: key)
+            try model.passFence(ofSessionAt: index, epoch)
             try model.apply(changes, toSessionAt: index)
             model.recordChange(ofSessionAt: index)
             return model.sessions[index].state
         }
     }
 
-    package func change(_ key: SessionKey, _ delta: StateDelta) async throws(StoreError) -> SessionState {
+    package func change(_ key: SessionKey, _ delta: StateDelta, epoch: Int?) async throws(StoreError) -> SessionState {
         try write { (model) throws(StoreError) in
             let index = try model.index(of: key)
+            try model.passFence(ofSessionAt: index, epoch)
             try model.apply(delta, toSessionAt: index)
             model.recordChange(ofSessionAt: index)
             return model.snapshot(model.sessions[index]).state

@@ -53,6 +53,10 @@ struct Failure: Error {
         case .unconfirmed(_, .some, let key?): "\(error.message); the same append with --idempotency-key \(key) stores nothing and waits again"
         case .unconfirmed: error.message
         case .gone(let earliest, _, _): "\(error.message); what is left can be read with --after \(earliest)"
+        case .epoch(0): "\(error.message); the session has had no lease yet"
+        case .epoch(let epoch): "\(error.message); the current epoch is \(epoch)"
+        case .lease(let lease?): "\(error.message): \(lease.holder) has it until \(lease.expiresAt)"
+        case .lease(nil): error.message
         }
     }
 }
@@ -63,7 +67,7 @@ extension ExitCode {
         self =
             switch code {
             case .notFound, .offsetGone: .notFound
-            case .unauthenticated, .forbidden: .notPermitted
+            case .unauthenticated, .forbidden, .fenced: .notPermitted
             case .storeUnavailable, .storeCorrupt, .storeIncompatible, .closed: .unavailable
             case .busy, .tooManyRequests, .cancelled, .unconfirmed: .tryAgain
             case .exists, .conflict, .preconditionFailed, .tooLarge, .idempotencyMismatch, .unknownField: .badData

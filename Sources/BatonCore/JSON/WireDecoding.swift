@@ -15,7 +15,8 @@ extension SessionDraft {
             case "state": if let state = try field.object() { draft.state = try StateDelta(settingMembersOf: state, in: "state") }
             case "ttl": draft.lifetime = try field.int(in: 1...SessionDraft.maximumTTL).map { .seconds($0) } ?? .unlimited
             case "participants": draft.participants = field.isNull ? .emptyArray : field.raw
-            default: throw field.unknown(allowed: "id, title, tags, metadata, state, ttl, participants")
+            case "leasePolicy": draft.leasePolicy = try field.leasePolicy() ?? .exclusive
+            default: throw field.unknown(allowed: "id, title, tags, metadata, state, ttl, participants, leasePolicy")
             }
         }
         return (id, draft)
@@ -39,9 +40,21 @@ extension SessionPatch {
             case "ttl": ttl = .set(try field.int(in: 1...SessionDraft.maximumTTL))
             case "activeAgent": activeAgent = .set(try field.string())
             case "participants": participants = .set(field.isNull ? .emptyArray : field.raw)
-            default: throw field.unknown(allowed: "title, tags, metadata, status, ttl, activeAgent, participants")
+            case "leasePolicy": leasePolicy = .set(try field.leasePolicy() ?? .exclusive)
+            default: throw field.unknown(allowed: "title, tags, metadata, status, ttl, activeAgent, participants, leasePolicy")
             }
         }
+    }
+}
+
+extension ObjectReader.Field {
+    /// How writes without an epoch are treated; `nil` for `null`.
+    fileprivate func leasePolicy() throws(StoreError) -> LeasePolicy? {
+        guard let text = try string() else { return nil }
+        guard let policy = LeasePolicy(rawValue: text) else {
+            throw wrongType("one of: \(LeasePolicy.allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        return policy
     }
 }
 

@@ -68,12 +68,28 @@ extension JSONWriter {
             writer.raw(record.participants.bytes)
             writer.name("activeAgent")
             writer.string(record.activeAgent)
+            writer.name("lease")
+            if let lease = record.lease { writer.lease(lease) } else { writer.null() }
+            writer.name("leasePolicy")
+            writer.string(record.leasePolicy.rawValue)
             writer.name("state")
             writer.state(snapshot.state)
             if withEvents {
                 writer.name("events")
                 writer.events(snapshot.events)
             }
+        }
+    }
+
+    /// A lease.
+    package mutating func lease(_ lease: Lease) {
+        object { writer in
+            writer.name("holder")
+            writer.string(lease.holder)
+            writer.name("epoch")
+            writer.int(lease.epoch)
+            writer.name("expiresAt")
+            writer.time(lease.expiresAt)
         }
     }
 

@@ -8,16 +8,19 @@ public struct EventBatch: Hashable, Sendable {
     public var idempotencyKey: String?
     /// Whether an absent session is created first, with the store's defaults.
     public var createsSession: Bool
+    /// The epoch of the lease that the writer holds.
+    public var epoch: Int?
 
     /// How many idempotency keys a session remembers; older ones are forgotten first.
     public static let rememberedKeys = 1024
 
     /// A batch with its conditions.
-    public init(_ events: [EventDraft], expectedSeq: Int? = nil, idempotencyKey: String? = nil, createsSession: Bool = false) {
+    public init(_ events: [EventDraft], expectedSeq: Int? = nil, idempotencyKey: String? = nil, createsSession: Bool = false, epoch: Int? = nil) {
         self.events = events
         self.expectedSeq = expectedSeq
         self.idempotencyKey = idempotencyKey
         self.createsSession = createsSession
+        self.epoch = epoch
     }
 
     /// A number that tells requests with the same idempotency key apart when they are not the same request (FNV-1a over ids and bodies).

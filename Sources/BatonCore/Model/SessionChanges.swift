@@ -22,6 +22,8 @@ public struct SessionDraft: Hashable, Sendable {
     public var lifetime: Lifetime
     /// Who takes part; an array of names or of objects with an `id`, at most 64 KiB.
     public var participants: JSON
+    /// What becomes of writes without an epoch while somebody holds the lease.
+    public var leasePolicy: LeasePolicy
 
     /// The longest lifetime in seconds: a hundred years.
     public static let maximumTTL = 3_155_760_000
@@ -31,7 +33,7 @@ public struct SessionDraft: Hashable, Sendable {
     /// A draft with what is given.
     public init(
         title: String? = nil, tags: [String] = [], metadata: JSON = .emptyObject, state: StateDelta = StateDelta(),
-        lifetime: Lifetime = .storeDefault, participants: JSON = .emptyArray
+        lifetime: Lifetime = .storeDefault, participants: JSON = .emptyArray, leasePolicy: LeasePolicy = .exclusive
     ) {
         self.title = title
         self.tags = tags
@@ -39,6 +41,7 @@ public struct SessionDraft: Hashable, Sendable {
         self.state = state
         self.lifetime = lifetime
         self.participants = participants
+        self.leasePolicy = leasePolicy
     }
 }
 
@@ -74,6 +77,8 @@ public struct SessionPatch: Hashable, Sendable {
     public var activeAgent: FieldChange<String?> = .keep
     /// Who takes part, all of them.
     public var participants: FieldChange<JSON> = .keep
+    /// What becomes of writes without an epoch while somebody holds the lease.
+    public var leasePolicy: FieldChange<LeasePolicy> = .keep
 
     /// No change.
     public init() {}
@@ -90,6 +95,7 @@ public struct SessionPatch: Hashable, Sendable {
         record.ttl = ttl.applied(to: record.ttl)
         record.activeAgent = activeAgent.applied(to: record.activeAgent)
         record.participants = participants.applied(to: record.participants)
+        record.leasePolicy = leasePolicy.applied(to: record.leasePolicy)
         return record
     }
 }

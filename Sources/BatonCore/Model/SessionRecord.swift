@@ -42,6 +42,10 @@ public struct SessionRecord: Hashable, Sendable {
     public var participants: JSON
     /// The agent whose turn it is.
     public var activeAgent: String?
+    /// The lease that is held; `nil` for none.
+    public var lease: Lease?
+    /// What becomes of writes without an epoch while a lease is held.
+    public var leasePolicy: LeasePolicy
 
     /// The sequence number of the newest event; 0 before the first.
     public var lastSeq: Int { tail.seq }
@@ -53,7 +57,7 @@ public struct SessionRecord: Hashable, Sendable {
     public init(
         key: SessionKey, title: String?, status: Status, version: Int, createdAt: Timestamp, updatedAt: Timestamp, expiresAt: Timestamp?,
         ttl: Int?, eventCount: Int, tail: Offset, floor: Offset, generation: String, tags: [String], metadata: JSON, participants: JSON,
-        activeAgent: String?
+        activeAgent: String?, lease: Lease? = nil, leasePolicy: LeasePolicy = .exclusive
     ) {
         self.key = key
         self.title = title
@@ -71,6 +75,8 @@ public struct SessionRecord: Hashable, Sendable {
         self.metadata = metadata
         self.participants = participants
         self.activeAgent = activeAgent
+        self.lease = lease
+        self.leasePolicy = leasePolicy
     }
 
     /// The id that the store gives to an event whose author gave none: it can be found again without an index, and no

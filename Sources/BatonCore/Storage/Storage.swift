@@ -12,6 +12,9 @@
 /// - State of users and applications lives by the clock as it is, counted from its last write; a delta that leaves a scope alone
 ///   is no write of it.
 /// - Names, ids, tags and words of filters are compared as bytes.
+/// - Every mutation of a session may show an `epoch`, and is held to ``Fence/pass(_:at:)`` in the same step: after it is known that the
+///   session is there and that this is no retry of what was done, before everything else. State of users and applications that is
+///   changed on its own, and a restarted lifetime, are no mutations of a session.
 /// - An operation on an absent session throws ``StoreError/noSession``. A failure to reach or read the storage is never
 ///   shown as absence.
 /// - Cancelling the calling task ends a wait as soon as it can; whether a write took effect is then unknown.
@@ -28,20 +31,20 @@ public protocol Storage: Sendable {
 
     /// Changes the session's own fields; returns the record afterwards.
     /// - Throws: ``StoreError/Code/preconditionFailed`` with the current version when it is not `expectedVersion`.
-    func update(_ key: SessionKey, with patch: SessionPatch, expectedVersion: Int?) async throws(StoreError) -> SessionSnapshot
+    func update(_ key: SessionKey, with patch: SessionPatch, expectedVersion: Int?, epoch: Int?) async throws(StoreError) -> SessionSnapshot
 
     /// Restarts the lifetime; neither `version` nor `updatedAt` move.
     func touch(_ key: SessionKey) async throws(StoreError) -> SessionSnapshot
 
     /// Deletes the session with everything that belongs to it; returns whether it was there.
-    func delete(_ key: SessionKey) async throws(StoreError) -> Bool
+    func delete(_ key: SessionKey, epoch: Int?) async throws(StoreError) -> Bool
 
     /// A page of sessions, newest first. Filters apply before the limit. Costs are bounded by the page, not by the list.
     func sessions(_ query: SessionQuery) async throws(StoreError) -> SessionPage
 
     /// Appends a batch. The order of the checks: does the session exist; is the idempotency key known (then its first receipt is
     /// returned, every entry a duplicate, or ``StoreError/Code/idempotencyMismatch`` when the fingerprint differs); are all
-    /// events duplicates by id (then their first places are returned); does `expectedSeq` hold
+    /// events duplicates by id (then their first places are returned); the fence; does `expectedSeq` hold
     /// (``StoreError/Code/preconditionFailed`` with the current seq otherwise). An event whose id is known, or came
     /// earlier in the batch, is a duplicate: it stores nothing, its delta is not applied. The deltas of the
     /// others are applied in order. Afterwards the oldest events over the policy's limit are trimmed, the floor moves, and their
@@ -64,24 +67,25 @@ public protocol Storage: Sendable {
     func window(around id: String, in key: SessionKey, before: Int, after: Int, roles: [String]) async throws(StoreError) -> EventWindow
 
     /// Replaces parts of an event; it keeps its place and gets `editedAt`.
-    func replace(_ id: String, in key: SessionKey, with patch: EventPatch) async throws(StoreError) -> Event
+    func replace(_ id: String, in key: SessionKey, with patch: EventPatch, epoch: Int?) async throws(StoreError) -> Event
 
     /// Removes an event: its seq stays used, its id is free again, and its offset stays a valid cursor. With `nil` the newest that is left.
     /// Returns what was removed; `nil` when `id` was `nil` and nothing is left.
     /// - Throws: ``StoreError/noEvent`` when the session does not have the id.
-    func remove(_ id: String?, in key: SessionKey) async throws(StoreError) -> Event?
+    func remove(_ id: String?, in key: SessionKey, epoch: Int?) async throws(StoreError) -> Event?
 
     /// Forgets all events: the floor moves to the tail, the seq goes on, all ids are free again.
-    func clear(_ key: SessionKey) async throws(StoreError)
+    func clear(_ key: SessionKey, epoch: Int?) async throws(StoreError)
 
     /// The state of one scope. State of users, of applications and of the store itself that was never written is empty.
     func state(_ scope: StateScope) async throws(StoreError) -> [String: JSON]
 
-    /// Changes the state of one scope, whose changes stand in `changes`; returns the scope's state afterwards.
-    func change(_ scope: StateScope, _ changes: [StateChange]) async throws(StoreError) -> [String: JSON]
+    /// Changes the state of one scope, whose changes stand in `changes`; returns the scope's state afterwards. The epoch counts where the
+    /// scope is a session.
+    func change(_ scope: StateScope, _ changes: [StateChange], epoch: Int?) async throws(StoreError) -> [String: JSON]
 
     /// Changes all three scopes that a session sees in one step; returns what it sees afterwards.
-    func change(_ key: SessionKey, _ delta: StateDelta) async throws(StoreError) -> SessionState
+    func change(_ key: SessionKey, _ delta: StateDelta, epoch: Int?) async throws(StoreError) -> SessionState
 
     /// The same storage, whose writes promise this durability instead of the one it was opened with. Closing either closes both.
     /// - Throws: ``StoreError/Code/invalidParameter`` when this kind of storage cannot promise it.
@@ -107,6 +111,38 @@ public protocol Storage: Sendable {
 
     /// Finishes what is under way, then lets go of files and connections. Later calls throw ``StoreError/storeClosed``.
     func close() async
+}
+
+// Writers without a lease.
+extension Storage {
+    /// Changes the session's own fields, without a lease.
+    public func update(_ key: SessionKey, with patch: SessionPatch, expectedVersion: Int?) async throws(StoreError) -> SessionSnapshot {
+        try await update(key, with: patch, expectedVersion: expectedVersion, epoch: nil)
+    }
+
+    /// Deletes the session, without a lease.
+    public func delete(_ key: SessionKey) async throws(StoreError) -> Bool { try await delete(key, epoch: nil) }
+
+    /// Replaces parts of an event, without a lease.
+    public func replace(_ id: String, in key: SessionKey, with patch: EventPatch) async throws(StoreError) -> Event {
+        try await replace(id, in: key, with: patch, epoch: nil)
+    }
+
+    /// Removes an event, without a lease.
+    public func remove(_ id: String?, in key: SessionKey) async throws(StoreError) -> Event? { try await remove(id, in: key, epoch: nil) }
+
+    /// Forgets all events, without a lease.
+    public func clear(_ key: SessionKey) async throws(StoreError) { try await clear(key, epoch: nil) }
+
+    /// Changes the state of one scope, without a lease.
+    public func change(_ scope: StateScope, _ changes: [StateChange]) async throws(StoreError) -> [String: JSON] {
+        try await change(scope, changes, epoch: nil)
+    }
+
+    /// Changes all three scopes that a session sees, without a lease.
+    public func change(_ key: SessionKey, _ delta: StateDelta) async throws(StoreError) -> SessionState {
+        try await change(key, delta, epoch: nil)
+    }
 }
 
 extension Storage {

@@ -25,7 +25,7 @@ extension RedisStorage {
             arguments.append(.bytes(event.body.bytes))
             if event.delta.isEmpty { arguments.append(0) } else { arguments += try StateItems.setting(event.delta) }
         }
-        let outcome = try await perform(Scripts.append, names.keys, arguments)
+        let outcome = try await perform(Scripts.append, names.keys, arguments, epoch: batch.epoch)
         var reply = try ScriptReply(outcome.reply)
         let version = try reply.int()
         let seq = try reply.int()

@@ -80,22 +80,30 @@ extension RedisStorage {
     }
 
     /// Replaces parts of an event.
-    public func replace(_ id: String, in key: SessionKey, with patch: EventPatch) async throws(StoreError) -> Event {
+    public func replace(_ id: String, in key: SessionKey, with patch: EventPatch, epoch: Int?) async throws(StoreError) -> Event {
         let names = layout.names(of: key)
         return try await untilUnchanged { () async throws(StoreError) -> Event in
-            let found = try await self.find(id, names, isReading: false)
+            let found: FoundEvent
+            do throws(StoreError) { found = try await self.find(id, names, isReading: false) } catch {
+                // Whoever is fenced is told that first. The script finds no event with such a number of edits.
+                if error.code == .notFound {
+                    let arguments = self.arguments(names) + [.string(id), -1, ""]
+                    _ = try ScriptReply(try await self.write(Scripts.replace, names.keys, arguments, epoch: epoch))
+                }
+                throw error
+            }
             let body = patch.applied(to: found.event.body)
             let arguments = self.arguments(names) + [.string(id), RedisArgument(found.edits), .bytes(body.bytes)]
-            var reply = try ScriptReply(try await self.write(Scripts.replace, names.keys, arguments))
+            var reply = try ScriptReply(try await self.write(Scripts.replace, names.keys, arguments, epoch: epoch))
             return Event(
                 id: found.event.id, seq: found.event.seq, time: found.event.time, editedAt: Timestamp(milliseconds: try reply.int()), body: body)
         }
     }
 
     /// Removes an event.
-    public func remove(_ id: String?, in key: SessionKey) async throws(StoreError) -> Event? {
+    public func remove(_ id: String?, in key: SessionKey, epoch: Int?) async throws(StoreError) -> Event? {
         let names = layout.names(of: key)
-        var reply = try ScriptReply(try await write(Scripts.remove, names.keys, arguments(names) + [.string(id ?? "")]))
+        var reply = try ScriptReply(try await write(Scripts.remove, names.keys, arguments(names) + [.string(id ?? "")], epoch: epoch))
         let generation = try reply.text()
         let entry = try reply.next()
         if entry.elements?.isEmpty ?? true { return nil }
@@ -103,8 +111,8 @@ extension RedisStorage {
     }
 
     /// Forgets all events.
-    public func clear(_ key: SessionKey) async throws(StoreError) {
+    public func clear(_ key: SessionKey, epoch: Int?) async throws(StoreError) {
         let names = layout.names(of: key)
-        _ = try ScriptReply(try await write(Scripts.clear, names.keys, arguments(names)))
+        _ = try ScriptReply(try await write(Scripts.clear, names.keys, arguments(names), epoch: epoch))
     }
 }

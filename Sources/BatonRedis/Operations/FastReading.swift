@@ -11,21 +11,34 @@ extension RedisStorage {
         guard layout.isOneServer, !policy.readsExtendLife, count > 0, count <= RedisStorage.plainEvents else { return nil }
         let commands: [any RedisCommand] = [
             RawCommand(["MULTI"], retrySafety: .always), RawCommand.hash(names.session), RawCommand.hash(names.userState),
-            RawCommand.hash(names.appState), XRANGE(names.events, count: count, descending: true), RawCommand(["EXEC"], retrySafety: .always),
+            RawCommand.hash(names.appState), XRANGE(names.events, count: count, descending: true),
+            RawCommand(["TIME"], retrySafety: .always), RawCommand(["EXEC"], retrySafety: .always),
         ]
         guard let answer = try await transaction(commands) else { return nil }
         var parts = try ScriptReply(parts: answer)
-        let (hash, user, app, entries) = (try parts.next(), try parts.next(), try parts.next(), try parts.next())
+        let (hash, user, app, entries, time) = (
+            try parts.next(), try parts.next(), try parts.next(), try parts.next(), try parts.next()
+        )
         // A refusal inside, such as one for a key of another type; the script says which.
         guard ![hash, user, app, entries].contains(where: { $0.error != nil }) else { return nil }
         guard hash.elements?.isEmpty == false else { throw StoreError.noSession }
         guard let head = hash.pairs?["h"]?.bytes, head.count == SessionHead.size else { throw StoreError.corrupt("a session's hash") }
         if head[head.startIndex + 2] & SessionHead.hasEdits != 0 { return nil }
         let now = clock?().milliseconds ?? 0
-        var session = try SessionSnapshot(names.key, hash: hash, user: try sharedState(user, at: now), app: try sharedState(app, at: now))
+        let moment = if let clock { clock().milliseconds } else { try milliseconds(time) }
+        var session = try SessionSnapshot(
+            names.key, hash: hash, user: try sharedState(user, at: now), app: try sharedState(app, at: now),
+            at: moment)
         if let expiresAt = session.record.expiresAt, expiresAt.milliseconds <= now { throw StoreError.noSession }
         session.events = try EventEntries.events(entries, generation: session.record.generation).reversed()
         return session
+    }
+
+    /// The server's time.
+    private func milliseconds(_ time: RedisReply) throws(StoreError) -> Int {
+        var parts = try ScriptReply(parts: time)
+        let (seconds, microseconds) = (try parts.int(), try parts.int())
+        return seconds * 1000 + microseconds / 1000
     }
 
     /// The replies of the commands between MULTI and EXEC; nil when the server refused any of it. A full server takes no transactions, but

@@ -11,6 +11,7 @@ extension RedisStorage {
         if !draft.tags.isEmpty { put(SessionField.tags, .bytes(Tags.encoded(draft.tags))) }
         if draft.metadata != .emptyObject { put(SessionField.metadata, .bytes(draft.metadata.bytes)) }
         if draft.participants != .emptyArray { put(SessionField.participants, .bytes(draft.participants.bytes)) }
+        if draft.leasePolicy != .exclusive { put(SessionField.lease, .bytes(Fence.stored(draft.leasePolicy))) }
         let generation = Randomness.generation()
         let plan = StatePlanner(storage: self, names: names, isNew: true)
         let (session, created) = try await untilUnchanged { () async throws(StoreError) -> (SessionSnapshot, Bool) in
@@ -85,7 +86,9 @@ extension RedisStorage {
     }
 
     /// Changes the session's own fields.
-    public func update(_ key: SessionKey, with patch: SessionPatch, expectedVersion: Int?) async throws(StoreError) -> SessionSnapshot {
+    public func update(
+        _ key: SessionKey, with patch: SessionPatch, expectedVersion: Int?, epoch: Int?
+    ) async throws(StoreError) -> SessionSnapshot {
         let names = layout.names(of: key)
         let session = try await untilUnchanged { () async throws(StoreError) -> SessionSnapshot in
             var fields: [RedisArgument] = []
@@ -96,6 +99,7 @@ extension RedisStorage {
             if case .set(let tags) = patch.tags { put(SessionField.tags, tags.isEmpty ? nil : Tags.encoded(tags)) }
             if case .set(let people) = patch.participants { put(SessionField.participants, people == .emptyArray ? nil : people.bytes) }
             if case .set(let agent) = patch.activeAgent { put(SessionField.activeAgent, agent.map { Array($0.utf8) }) }
+            if case .set(let policy) = patch.leasePolicy { put(SessionField.lease, Array("\(policy.number)".utf8)) }
             var precondition: [RedisArgument] = ["", "", ""]
             if let change = patch.metadata {
                 if change.isNull {
@@ -118,16 +122,16 @@ extension RedisStorage {
             arguments += precondition
             arguments.append(RedisArgument(fields.count / 3))
             arguments += fields
-            var reply = try ScriptReply(try await self.write(Scripts.update, names.keys, arguments))
+            var reply = try ScriptReply(try await self.write(Scripts.update, names.keys, arguments, epoch: epoch))
             return try SessionSnapshot(key, try reply.next())
         }
         return try await withApplicationState(session, names, [])
     }
 
     /// Deletes the session with everything that belongs to it.
-    public func delete(_ key: SessionKey) async throws(StoreError) -> Bool {
+    public func delete(_ key: SessionKey, epoch: Int?) async throws(StoreError) -> Bool {
         let names = layout.names(of: key)
-        var reply = try ScriptReply(try await write(Scripts.delete, names.keys, arguments(names)))
+        var reply = try ScriptReply(try await write(Scripts.delete, names.keys, arguments(names), epoch: epoch))
         return try reply.int() == 1
     }
 }

@@ -10,9 +10,9 @@ extension RedisStorage {
     }
 
     /// Changes the state of one scope.
-    public func change(_ scope: StateScope, _ changes: [StateChange]) async throws(StoreError) -> [String: JSON] {
+    public func change(_ scope: StateScope, _ changes: [StateChange], epoch: Int?) async throws(StoreError) -> [String: JSON] {
         if case .session(let key) = scope {
-            return try await change(key, names: layout.names(of: key)) { planner throws(StoreError) in
+            return try await change(key, names: layout.names(of: key), epoch) { planner throws(StoreError) in
                 try await planner.changes(session: changes)
             }.state.session
         }
@@ -20,20 +20,20 @@ extension RedisStorage {
     }
 
     /// Changes all three scopes that a session sees.
-    public func change(_ key: SessionKey, _ delta: StateDelta) async throws(StoreError) -> SessionState {
+    public func change(_ key: SessionKey, _ delta: StateDelta, epoch: Int?) async throws(StoreError) -> SessionState {
         let names = layout.names(of: key)
-        let session = try await change(key, names: names) { planner throws(StoreError) in try await planner.changes(delta) }
+        let session = try await change(key, names: names, epoch) { planner throws(StoreError) in try await planner.changes(delta) }
         return try await withApplicationState(session, names, delta.app).state
     }
 
     private func change(
-        _ key: SessionKey, names: SessionNames, _ plan: (StatePlanner) async throws(StoreError) -> StateItems
+        _ key: SessionKey, names: SessionNames, _ epoch: Int?, _ plan: (StatePlanner) async throws(StoreError) -> StateItems
     ) async throws(StoreError) -> SessionSnapshot {
         let planner = StatePlanner(storage: self, names: names, isNew: false)
         return try await untilUnchanged { () async throws(StoreError) -> SessionSnapshot in
             let changes = try await plan(planner)
             let arguments = self.arguments(names) + changes.guards + changes.items
-            var reply = try ScriptReply(try await self.write(Scripts.changeSession, names.keys, arguments))
+            var reply = try ScriptReply(try await self.write(Scripts.changeSession, names.keys, arguments, epoch: epoch))
             return try SessionSnapshot(key, try reply.next())
         }
     }

@@ -22,6 +22,10 @@ struct ScriptReply {
             let (index, seq) = (try int(), try int())
             throw StoreError(
                 .invalidField, "events[\(index)].id is one that the store has yet to make; the session is at seq \(seq)")
+        case .fenced: throw StoreError.fenced(current: try int())
+        case .busy:
+            let (epoch, expires) = (try int(), try int())
+            throw StoreError.busy(Lease(holder: try text(), epoch: epoch, expiresAt: Timestamp(milliseconds: expires)))
         case .changedMeanwhile: throw ScriptReply.changedMeanwhile
         case .unknownOutcome:
             throw StoreError(.cancelled, "the connection to Redis broke; whether the call took effect cannot be found out any more")
@@ -40,7 +44,7 @@ struct ScriptReply {
     static let changedMeanwhile = StoreError(.busy, "others keep changing the same value; trying again later may succeed")
 
     /// Whether an error says that a change has to be computed anew.
-    static func saysChanged(_ error: StoreError) -> Bool { error.code == .busy && error.underlying == nil }
+    static func saysChanged(_ error: StoreError) -> Bool { error.code == .busy && error.detail == .none }
 
     mutating func next() throws(StoreError) -> RedisReply {
         guard let part = rest.next() else { throw StoreError.corrupt("the answer of a script") }

@@ -82,11 +82,12 @@ extension SessionSnapshot {
         var parts = try ScriptReply(parts: reply)
         let clock = try parts.int()
         try self.init(
-            key, hash: try parts.next(), user: try sharedState(try parts.next(), at: clock), app: try sharedState(try parts.next(), at: clock))
+            key, hash: try parts.next(), user: try sharedState(try parts.next(), at: clock), app: try sharedState(try parts.next(), at: clock),
+            at: clock)
     }
 
-    /// A session as its hash says, with the state that others share.
-    init(_ key: SessionKey, hash: RedisReply, user: [String: JSON], app: [String: JSON]) throws(StoreError) {
+    /// A session as its hash says at a moment, with the state that others share.
+    init(_ key: SessionKey, hash: RedisReply, user: [String: JSON], app: [String: JSON], at clock: Int) throws(StoreError) {
         guard let pairs = hash.pairs else { throw StoreError.corrupt("a session's hash") }
         var head: SessionHead?
         var generation: String?
@@ -95,6 +96,7 @@ extension SessionSnapshot {
         var metadata = JSON.emptyObject
         var participants = JSON.emptyArray
         var activeAgent: String?
+        var fence = Fence()
         var state: [String: JSON] = [:]
         for (name, value) in pairs {
             guard let name = name.bytes, let value = value.bytes else { throw StoreError.corrupt("a session's hash") }
@@ -111,6 +113,7 @@ extension SessionSnapshot {
             case SessionField.metadata: metadata = JSON(checked: Array(value))
             case SessionField.participants: participants = JSON(checked: Array(value))
             case SessionField.activeAgent: activeAgent = String(decoding: value, as: UTF8.self)
+            case SessionField.lease: fence = try Fence(stored: value)
             default: continue
             }
         }
@@ -120,7 +123,8 @@ extension SessionSnapshot {
                 key: key, title: title, status: head.status, version: head.version, createdAt: Timestamp(milliseconds: head.created),
                 updatedAt: Timestamp(milliseconds: head.updated), expiresAt: head.expires == 0 ? nil : Timestamp(milliseconds: head.expires),
                 ttl: head.ttl == 0 ? nil : head.ttl, eventCount: head.count, tail: head.tail, floor: head.floor, generation: generation,
-                tags: tags, metadata: metadata, participants: participants, activeAgent: activeAgent),
+                tags: tags, metadata: metadata, participants: participants, activeAgent: activeAgent, lease: fence.lease(at: clock),
+                leasePolicy: fence.policy),
             state: SessionState(session: state, user: user, app: app))
     }
 }
@@ -134,6 +138,29 @@ enum SessionField {
     static let metadata = UInt8(ascii: "M")
     static let participants = UInt8(ascii: "P")
     static let activeAgent = UInt8(ascii: "A")
+    static let lease = UInt8(ascii: "L")
+}
+
+// What is known of a session's leases: one byte for the policy, epoch and end in six bytes each, the highest byte first, then the holder.
+extension Fence {
+    init(stored bytes: ArraySlice<UInt8>) throws(StoreError) {
+        guard bytes.count >= 13, let policy = bytes.first, policy < 2 else { throw StoreError.corrupt("a session's lease") }
+        func number(_ index: Int) -> Int {
+            let start = bytes.startIndex + 1 + 6 * index
+            return bytes[start..<start + 6].reduce(0) { $0 << 8 | Int($1) }
+        }
+        self.init(
+            policy: policy == 0 ? .exclusive : .advisory, epoch: number(0), holder: String(decoding: bytes.dropFirst(13), as: UTF8.self),
+            expires: number(1))
+    }
+
+    /// The fence of a new session with this policy.
+    static func stored(_ policy: LeasePolicy) -> [UInt8] { [policy.number] + [UInt8](repeating: 0, count: 12) }
+}
+
+extension LeasePolicy {
+    /// The number in the field.
+    var number: UInt8 { self == .exclusive ? 0 : 1 }
 }
 
 /// The state of a user, an application or the store; empty when it has expired. The field without name says when it does.

@@ -5,12 +5,13 @@ extension Scripts {
     ///
     /// ARGV from 9 on: base of the slot's keys, APP escaped, the seq that is expected or nothing, the idempotency key or nothing,
     /// the fingerprint, the most events to keep or 0, whether an absent session is made (1 or 0), its generation, its lifetime, 0
-    /// fields, then the count of events; for each its id or nothing, its body, and its state changes.
+    /// fields, then the count of events; for each its id or nothing, its body, and its state changes; the
+    /// epoch or nothing.
     ///
     /// Answers 0, version, seq and milliseconds of the tail, generation, whether more has to be trimmed, then for each event its seq
     /// (negative for a duplicate) and milliseconds.
     static let append = Lua.script(
-        Lua.clock, Lua.names, Lua.head, Lua.lifetime, Lua.lists, Lua.log, Lua.state, Lua.creation, Lua.commit, Scripts.trimming,
+        Lua.clock, Lua.names, Lua.head, Lua.fence, Lua.lifetime, Lua.lists, Lua.log, Lua.state, Lua.creation, Lua.commit, Scripts.trimming,
         """
         local base, app, expected, request, fingerprint = ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
         local maximum = tonumber(ARGV[14])
@@ -129,6 +130,12 @@ extension Scripts {
           local reply = {0, h.version, h.seq, h.ms, h.generation, 0}
           for i = 1, count do reply[#reply + 1], reply[#reply + 2] = seqs[i], times[i] end
           return reply
+        end
+        if h then
+          local fenced = fence(h)
+          if fenced then return fenced end
+        elseif ARGV[#ARGV] ~= '' then
+          return {-9, 0}
         end
         if expected ~= '' and tonumber(expected) ~= tail then return {-3, tail} end
         check(h)

@@ -80,16 +80,19 @@ extension Scripts {
         return {0, pack(h), h.generation, entry, edit, before, editsBefore, cutBefore, after, editsAfter, cutAfter}
         """)
 
-    /// Replaces an event. ARGV from 9 on: the id, the number of the edit that was read (0 for none), the new body. Answers 0 and the
+    /// Replaces an event. ARGV from 9 on: the id, the number of the edit that was read (0 for none, -1 when no
+    /// event was found), the new body, the epoch or nothing. Answers 0 and the
     /// milliseconds of the edit.
     static let replace = Lua.script(
-        Lua.clock, Lua.head, Lua.lifetime, Lua.lists, Lua.log, Lua.commit, Scripts.locating,
+        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.lists, Lua.log, Lua.commit, Scripts.locating,
         """
         local h, refusal = load()
         local done = before()
         if done == false then return {-6} end
         if not h then return {refusal} end
         if done then return {0, tonumber(done)} end
+        local fenced = fence(h)
+        if fenced then return fenced end
         local entry = locate(h, ARGV[9])
         if not entry then return {-8} end
         local field, number = string.match(entry[1], '^%d+'), 0
@@ -105,14 +108,16 @@ extension Scripts {
         return {0, h.now}
         """)
 
-    /// Removes an event. ARGV[9]: the id, or nothing for the newest. Answers 0, the generation, the entry or an empty one, its edit.
+    /// Removes an event. ARGV[9]: the id, or nothing for the newest; then the epoch or nothing. Answers 0, the generation, the entry or an empty one, its edit.
     static let remove = Lua.script(
-        Lua.clock, Lua.head, Lua.lifetime, Lua.lists, Lua.log, Lua.commit, Scripts.locating,
+        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.lists, Lua.log, Lua.commit, Scripts.locating,
         """
         local h, refusal = load()
         -- What was removed cannot be answered a second time.
         if before() ~= nil then return {-6} end
         if not h then return {refusal} end
+        local fenced = fence(h)
+        if fenced then return fenced end
         local entry
         if ARGV[9] == '' then
           entry = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]
@@ -134,15 +139,17 @@ extension Scripts {
         return {0, h.generation, entry, edit}
         """)
 
-    /// Forgets all events.
+    /// Forgets all events. ARGV[9]: the epoch or nothing.
     static let clear = Lua.script(
-        Lua.clock, Lua.head, Lua.lifetime, Lua.lists, Lua.log, Lua.commit,
+        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.lists, Lua.log, Lua.commit,
         """
         local h, refusal = load()
         local done = before()
         if done == false then return {-6} end
         if not h then return {refusal} end
         if done then return {0} end
+        local fenced = fence(h)
+        if fenced then return fenced end
         check(h)
         redis.call('UNLINK', KEYS[2], KEYS[3], KEYS[4])
         unmark(h, IDS)

@@ -82,10 +82,53 @@ enum Lua {
           return h
         end
         -- What else belongs to a session is known by a bit, so that a key which cannot be there is not looked for.
-        local IDS, EDITS, REQUESTS = 1, 2, 4
+        local IDS, EDITS, REQUESTS, LEASED = 1, 2, 4, 8
         local function has(h, bit) return math.floor(h.flags / bit) % 2 == 1 end
         local function mark(h, bit) if not has(h, bit) then h.flags = h.flags + bit end end
         local function unmark(h, bit) if has(h, bit) then h.flags = h.flags - bit end end
+        """
+
+    /// What is known of a session's leases: the field `L`, which is there when the head has the bit.
+    ///
+    /// `fence` gives a refusal for a write that shows the epoch in the last of ARGV, or nothing there; see ``BatonCore/Fence/pass(_:at:)``. It
+    /// writes nothing: that a lease is over for good is kept by `commit`.
+    static let fence = """
+        local LEASE = '>BI6I6'
+        local function lease(h)
+          if h.lease then return h.lease end
+          local l = {policy = 0, epoch = 0, expires = 0, holder = ''}
+          if has(h, LEASED) then
+            local bytes = redis.call('HGET', KEYS[1], 'L')
+            if not bytes or #bytes < 13 then return nil end
+            l.policy, l.epoch, l.expires = struct.unpack(LEASE, bytes)
+            l.holder = string.sub(bytes, 14)
+          end
+          h.lease = l
+          return l
+        end
+        local function keepLease(h)
+          local l = h.lease
+          mark(h, LEASED)
+          redis.call('HSET', KEYS[1], 'L', struct.pack(LEASE, l.policy, l.epoch, l.expires) .. l.holder)
+        end
+        local function fence(h)
+          local epoch = ARGV[#ARGV]
+          if not has(h, LEASED) then
+            if epoch ~= '' then return {-9, 0} end
+            return nil
+          end
+          local l = lease(h)
+          if not l then return {-7} end
+          local held = l.expires > clock
+          if epoch ~= '' then
+            if not held or tonumber(epoch) ~= l.epoch then return {-9, l.epoch} end
+          elseif held then
+            if l.policy == 0 then return {-10, l.epoch, l.expires, l.holder} end
+          elseif l.expires ~= 0 then
+            l.expires = 0
+            h.leaseIsOver = true
+          end
+        end
         """
 
     /// Restarts the life of all keys of a session: one absolute moment for all of them.
@@ -275,6 +318,9 @@ enum Lua {
           local ttl = tonumber(ARGV[at + 1])
           local h = {status = 0, flags = 0, version = 1, seq = 0, ms = 0, floor = 0, floorms = 0, count = 0, created = clock,
             updated = clock, ttl = ttl, expires = lives(ttl, clock), generation = ARGV[at], now = clock}
+          for i = 1, tonumber(ARGV[at + 2]) do
+            if ARGV[at + 1 + 2 * i] == 'L' then mark(h, LEASED) end
+          end
           redis.call('HSET', KEYS[1], 'h', pack(h), 'g', h.generation)
           for i = 1, tonumber(ARGV[at + 2]) do redis.call('HSET', KEYS[1], ARGV[at + 1 + 2 * i], ARGV[at + 2 + 2 * i]) end
           endless = ttl == 0
@@ -322,6 +368,7 @@ enum Lua {
           h.updated = h.now
           h.version = h.version + 1
           h.expires = lives(h.ttl, h.now)
+          if h.leaseIsOver then keepLease(h) end
           redis.call('HSET', KEYS[1], 'h', pack(h))
           live(h)
           list(h)

@@ -5,7 +5,7 @@
 ///
 /// Their ARGV begins alike: 1 the moment or nothing, 2 the token of this request, 3 nothing, or the number of the attempt and the age of the
 /// request in milliseconds when it is sent again, 4 the member in the application's lists, 5 the member in the user's, 6 the name in the log, 7 and 8 the lifetimes of the state of users
-/// and applications in seconds, 0 without end.
+/// and applications in seconds, 0 without end. That of scripts that change a session ends with the epoch that the caller shows, or nothing.
 enum Scripts {}
 
 /// What a script answers instead of 0.
@@ -18,4 +18,6 @@ enum Refusal: Int {
     case unknownOutcome = -6
     case corrupt = -7
     case noEvent = -8
+    case fenced = -9
+    case busy = -10
 }

@@ -48,15 +48,18 @@ extension Scripts {
     /// Changes a session's own fields.
     ///
     /// ARGV from 9 on: the version that is expected or nothing, the status or nothing, the lifetime or nothing, a field that must be
-    /// as it was read or nothing, `s` or `r`, its value; then a count, and for each change a field, `s` or `r`, and a value.
+    /// as it was read or nothing, `s` or `r`, its value; then a count, and for each change a field, `s` or `r`, and a
+    /// value (of `L` the number of the policy); the epoch or nothing.
     static let update = Lua.script(
-        Lua.clock, Lua.head, Lua.lifetime, Lua.lists, Lua.log, Lua.commit, Lua.snapshot,
+        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.lists, Lua.log, Lua.commit, Lua.snapshot,
         """
         local h, refusal = load()
         local done = before()
         if done == false then return {-6} end
         if not h then return {refusal} end
         if done then return {0, snapshot()} end
+        local fenced = fence(h)
+        if fenced then return fenced end
         if ARGV[9] ~= '' and tonumber(ARGV[9]) ~= h.version then return {-3, h.version} end
         if ARGV[12] ~= '' then
           local value = redis.call('HGET', KEYS[1], ARGV[12])
@@ -67,7 +70,14 @@ extension Scripts {
         if ARGV[10] ~= '' then h.status = tonumber(ARGV[10]) end
         for i = 1, tonumber(ARGV[15]) do
           local at = 13 + 3 * i
-          if ARGV[at + 1] == 's' then redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 2]) else redis.call('HDEL', KEYS[1], ARGV[at]) end
+          if ARGV[at] == 'L' then
+            lease(h).policy = tonumber(ARGV[at + 2])
+            keepLease(h)
+          elseif ARGV[at + 1] == 's' then
+            redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 2])
+          else
+            redis.call('HDEL', KEYS[1], ARGV[at])
+          end
         end
         if ARGV[11] ~= '' then
           h.ttl = tonumber(ARGV[11])
@@ -80,9 +90,9 @@ extension Scripts {
         return {0, snapshot()}
         """)
 
-    /// Deletes a session with all that belongs to it. Answers 0 and 1 when it was there.
+    /// Deletes a session with all that belongs to it. ARGV[9]: the epoch or nothing. Answers 0 and 1 when it was there.
     static let delete = Lua.script(
-        Lua.clock, Lua.head, Lua.lists, Lua.log,
+        Lua.clock, Lua.head, Lua.fence, Lua.lists, Lua.log,
         """
         local h, refusal, stale = load()
         if refusal == -7 then return {-7} end
@@ -90,6 +100,8 @@ extension Scripts {
         if done == false then return {-6} end
         -- What is there now was made after this request had deleted what was there then.
         if done or not h and not stale then return {0, done and 1 or 0} end
+        local fenced = h and fence(h)
+        if fenced then return fenced end
         check()
         redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5])
         unlist()
@@ -97,15 +109,18 @@ extension Scripts {
         return {0, h and 1 or 0}
         """)
 
-    /// Changes the state that a session sees. ARGV from 9 on: guards, changes. Answers 0 and the snapshot.
+    /// Changes the state that a session sees. ARGV from 9 on: guards, changes, the epoch or nothing. Answers 0 and the
+    /// snapshot.
     static let changeSession = Lua.script(
-        Lua.clock, Lua.head, Lua.lifetime, Lua.lists, Lua.log, Lua.state, Lua.commit, Lua.snapshot,
+        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.lists, Lua.log, Lua.state, Lua.commit, Lua.snapshot,
         """
         local h, refusal = load()
         local done = before()
         if done == false then return {-6} end
         if not h then return {refusal} end
         if done then return {0, snapshot()} end
+        local fenced = fence(h)
+        if fenced then return fenced end
         local guards, at = readState(9)
         if not holds(guards) then return {-5} end
         local changes = readState(at)

@@ -115,6 +115,8 @@ extension StoreError {
                 replicas: replicas, receipt: document["receipt"].flatMap { try? AppendReceipt(decoding: $0.bytes) },
                 idempotencyKey: document["idempotencyKey"]?.stringValue)
         }
+        if let epoch = document["currentEpoch"]?.intValue { detail = .epoch(epoch) }
+        if let lease = document["lease"], let held = try? Lease(decoding: lease) { detail = .lease(held) }
         self.init(Code(rawValue: code), message, detail: detail)
     }
 }

@@ -46,6 +46,8 @@ private struct SessionFields {
     private var metadata = JSON.emptyObject
     private var participants = JSON.emptyArray
     private var activeAgent: String?
+    private var lease: Lease?
+    private var leasePolicy = LeasePolicy.exclusive
     private var state = SessionState()
     private var events: [Event] = []
 
@@ -77,6 +79,8 @@ private struct SessionFields {
         case "metadata": metadata = try scanner.json(bytes)
         case "participants": participants = try scanner.json(bytes)
         case "activeAgent": activeAgent = try scanner.string(bytes)
+        case "lease": lease = try Lease(decoding: scanner.json(bytes))
+        case "leasePolicy": leasePolicy = try scanner.string(bytes).flatMap { LeasePolicy(rawValue: $0) } ?? .exclusive
         case "state":
             var merged: [String: JSON] = [:]
             try scanner.object(bytes) { (scanner, bytes, name) throws(StoreError) in merged[name] = try scanner.json(bytes) }
@@ -93,7 +97,19 @@ private struct SessionFields {
         let record = SessionRecord(
             key: try SessionKey(app: app, user: user, id: id), title: title, status: status, version: version, createdAt: createdAt,
             updatedAt: updatedAt, expiresAt: expiresAt, ttl: ttl, eventCount: eventCount, tail: tail, floor: earliest, generation: generation,
-            tags: tags, metadata: metadata, participants: participants, activeAgent: activeAgent)
+            tags: tags, metadata: metadata, participants: participants, activeAgent: activeAgent, lease: lease,
+            leasePolicy: leasePolicy)
         return SessionSnapshot(record: record, state: state, events: events)
+    }
+}
+
+extension Lease {
+    /// A lease object; `nil` for `null`.
+    init?(decoding value: JSON) throws(StoreError) {
+        if value.isNull { return nil }
+        guard let holder = value["holder"]?.stringValue, let epoch = value["epoch"]?.intValue,
+            let expiresAt = value["expiresAt"]?.stringValue.flatMap({ Timestamp($0) })
+        else { throw WireError.incompatible("a lease without holder, epoch or expiresAt") }
+        self.init(holder: holder, epoch: epoch, expiresAt: expiresAt)
     }
 }

@@ -1,4 +1,5 @@
 internal import BatonCore
+internal import BatonHTTP
 
 // How requests are written.
 
@@ -35,6 +36,10 @@ extension SessionDraft {
             case .seconds(let seconds):
                 writer.name("ttl")
                 writer.int(seconds)
+            }
+            if leasePolicy != .exclusive {
+                writer.name("leasePolicy")
+                writer.string(leasePolicy.rawValue)
             }
             if !members.isEmpty {
                 writer.name("state")
@@ -79,8 +84,22 @@ extension SessionPatch {
                 writer.name("participants")
                 writer.raw(participants.bytes)
             }
+            if case .set(let policy) = leasePolicy {
+                writer.name("leasePolicy")
+                writer.string(policy.rawValue)
+            }
         }
         return writer.bytes
+    }
+}
+
+extension Request {
+    /// The request of a writer who holds the lease of this epoch.
+    func showing(_ epoch: Int?) -> Request {
+        guard let epoch else { return self }
+        var request = self
+        request.headers.add("Baton-Epoch", String(epoch))
+        return request
     }
 }
 

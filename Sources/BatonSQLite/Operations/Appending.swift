@@ -15,6 +15,8 @@ extension Writing {
         if plan.storesNothing, let row = living {
             return AppendReceipt(entries: plan.entries(generation: row.generation), version: row.version, tail: row.tail)
         }
+        var fence = living?.fence ?? Fence()
+        try fence.pass(batch.epoch, at: reading.now)
         let seq = living?.tail.seq ?? 0
         if let expected = batch.expectedSeq, expected != seq {
             throw StoreError(.preconditionFailed, "the session is at seq \(seq), not \(expected)", detail: .current(seq))
@@ -28,6 +30,7 @@ extension Writing {
             row = try insert(SessionDraft(), at: key, now: reading.now)
             hint(key)
         }
+        row.fence = fence
         try store(plan, &row, clock: reading.now)
         try trim(&row)
         row.change(at: plan.now)

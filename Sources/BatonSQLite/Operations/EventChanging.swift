@@ -1,9 +1,10 @@
 internal import BatonCore
 
 extension Writing {
-    func replace(_ id: String, in key: SessionKey, with patch: EventPatch) throws(StoreError) -> Event {
+    func replace(_ id: String, in key: SessionKey, with patch: EventPatch, epoch: Int?) throws(StoreError) -> Event {
         let reading = reading
         var row = try reading.session(key)
+        try row.fence.pass(epoch, at: reading.now)
         guard let found = try reading.event(id, of: row) else { throw StoreError.noEvent }
         let now = row.now(reading.now)
         let body = patch.applied(to: found.event.body)
@@ -15,9 +16,10 @@ extension Writing {
             id: found.event.id, seq: found.event.seq, time: found.event.time, editedAt: Timestamp(milliseconds: now), body: body)
     }
 
-    func remove(_ id: String?, in key: SessionKey) throws(StoreError) -> Event? {
+    func remove(_ id: String?, in key: SessionKey, epoch: Int?) throws(StoreError) -> Event? {
         let reading = reading
         var row = try reading.session(key)
+        try row.fence.pass(epoch, at: reading.now)
         let found: StoredEvent
         if let id {
             guard let event = try reading.event(id, of: row) else { throw StoreError.noEvent }
@@ -37,9 +39,10 @@ extension Writing {
     }
 
     /// Forgets all events at once: what stands before the floor is read by nobody, and deleted bit by bit.
-    func clear(_ key: SessionKey) throws(StoreError) {
+    func clear(_ key: SessionKey, epoch: Int?) throws(StoreError) {
         let reading = reading
         var row = try reading.session(key)
+        try row.fence.pass(epoch, at: reading.now)
         row.floor = row.tail
         row.events = 0
         row.change(at: row.now(reading.now))

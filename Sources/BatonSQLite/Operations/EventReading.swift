@@ -130,7 +130,7 @@ extension Reading {
 
     func page(of row: SessionRow, _ query: EventQuery) throws(StoreError) -> EventPage {
         if query.order == .asc, let after = query.after {
-            let record = row.record(SessionProfile())
+            let record = row.record(SessionProfile(), at: now)
             let known = after.seq > row.floor.seq && after.seq < row.tail.seq ? try milliseconds(at: after.seq, of: row) : nil
             if let refusal = record.refusal(of: after, millisecondsAtSeq: known) { throw refusal }
         }

@@ -13,7 +13,8 @@ struct Reading {
         let statement = try db.statement(
             """
             SELECT pk, app, user, id, status, version, created_ms, updated_ms, expires_ms, ttl, events,
-                tail_ms, tail_seq, floor_ms, floor_seq, requests, generation
+                tail_ms, tail_seq, floor_ms, floor_seq, requests, generation,
+                lease_policy, lease_epoch, lease_holder, lease_ms
             FROM sessions WHERE app = ?1 AND user = ?2 AND id = ?3
             """)
         defer { statement.reset() }
@@ -39,7 +40,7 @@ struct Reading {
     /// The session with the state it sees and the last events that match.
     func snapshot(_ row: SessionRow, _ query: SnapshotQuery = SnapshotQuery()) throws(StoreError) -> SessionSnapshot {
         SessionSnapshot(
-            record: row.record(try profile(of: row.pk)), state: try state(seenBy: row),
+            record: row.record(try profile(of: row.pk), at: now), state: try state(seenBy: row),
             events: query.events > 0 ? try lastEvents(query.events, of: row, query.filter) : [])
     }
 

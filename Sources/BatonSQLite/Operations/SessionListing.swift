@@ -9,7 +9,7 @@ extension Reading {
         do {
             defer { statement.reset() }
             try sql.bind(to: statement, query, now: now)
-            while try statement.step() { rows.append((try statement.sessionRow(), statement.profile(from: 17))) }
+            while try statement.step() { rows.append((try statement.sessionRow(), statement.profile(from: 21))) }
         }
         let hasMore = rows.count > query.limit
         if hasMore { rows.removeLast() }
@@ -27,7 +27,7 @@ extension Reading {
                 session: try self.values(of: row.pk), user: try values(of: scope(app: row.key.app, user: row.key.user)),
                 app: try values(of: scope(app: row.key.app, user: "")))
             let events = query.events > 0 ? try lastEvents(query.events, of: row, EventFilter()) : []
-            page.sessions.append(SessionSnapshot(record: row.record(profile), state: state, events: events))
+            page.sessions.append(SessionSnapshot(record: row.record(profile, at: now), state: state, events: events))
         }
         if hasMore, let (last, _) = rows.last {
             let time = query.order == .updated ? last.updatedAt : last.createdAt
@@ -84,6 +84,7 @@ struct SessionListSQL {
         text = """
             SELECT s.pk, s.app, s.user, s.id, s.status, s.version, s.created_ms, s.updated_ms, s.expires_ms, s.ttl, s.events,
                 s.tail_ms, s.tail_seq, s.floor_ms, s.floor_seq, s.requests, s.generation,
+                s.lease_policy, s.lease_epoch, s.lease_holder, s.lease_ms,
                 p.title, p.active_agent, p.tags, p.metadata, p.participants
             FROM \(source) CROSS JOIN profiles p ON p.session = s.pk
             WHERE \(conditions.joined(separator: " AND "))

@@ -18,6 +18,7 @@ struct SessionRow {
     /// How many idempotency keys it has been given.
     var requests: Int
     let generation: String
+    var fence: Fence
 
     /// Never.
     static let never = Int.max
@@ -37,13 +38,13 @@ struct SessionRow {
         expiresAt = SessionRow.expiry(ttl, from: now)
     }
 
-    func record(_ profile: SessionProfile) -> SessionRecord {
+    func record(_ profile: SessionProfile, at now: Int) -> SessionRecord {
         SessionRecord(
             key: key, title: profile.title, status: status, version: version, createdAt: Timestamp(milliseconds: createdAt),
             updatedAt: Timestamp(milliseconds: updatedAt),
             expiresAt: expiresAt == SessionRow.never ? nil : Timestamp(milliseconds: expiresAt), ttl: ttl, eventCount: events, tail: tail,
             floor: floor, generation: generation, tags: profile.tags, metadata: profile.metadata, participants: profile.participants,
-            activeAgent: profile.activeAgent)
+            activeAgent: profile.activeAgent, lease: fence.lease(at: now), leasePolicy: fence.policy)
     }
 }
 
@@ -84,13 +85,19 @@ extension SessionRecord.Status {
     }
 }
 
+extension LeasePolicy {
+    /// The number in the column `lease_policy`.
+    var number: Int { self == .exclusive ? 0 : 1 }
+}
+
 extension Statement {
-    /// The columns of `SessionRow.columns`, from 0 on.
+    /// The columns of a session, from 0 on.
     func sessionRow() throws(StoreError) -> SessionRow {
         SessionRow(
             pk: int(0), key: try key(), status: try SessionRecord.Status(number: int(4)), version: int(5), createdAt: int(6),
             updatedAt: int(7), expiresAt: int(8), ttl: optionalInt(9), events: int(10), tail: Offset(milliseconds: int(11), seq: int(12)),
-            floor: Offset(milliseconds: int(13), seq: int(14)), requests: int(15), generation: text(16))
+            floor: Offset(milliseconds: int(13), seq: int(14)), requests: int(15), generation: text(16),
+            fence: Fence(policy: int(17) == 0 ? .exclusive : .advisory, epoch: int(18), holder: text(19), expires: int(20)))
     }
 
     private func key() throws(StoreError) -> SessionKey {

@@ -18,14 +18,15 @@ extension Writing {
         let ttl = policy.ttl(for: draft.lifetime)
         let row = SessionRow(
             pk: nextOwner(), key: key, status: .active, version: 1, createdAt: now, updatedAt: now, expiresAt: SessionRow.expiry(ttl, from: now),
-            ttl: ttl, events: 0, tail: .start, floor: .start, requests: 0, generation: Randomness.generation())
+            ttl: ttl, events: 0, tail: .start, floor: .start, requests: 0, generation: Randomness.generation(),
+            fence: Fence(policy: draft.leasePolicy))
         let profile = SessionProfile(title: draft.title, tags: draft.tags, metadata: draft.metadata, participants: draft.participants)
         try db.run(
             """
             INSERT INTO sessions (pk, app, user, id, status, version, created_ms, updated_ms, expires_ms, ttl, events,
-                tail_ms, tail_seq, floor_ms, floor_seq, requests, generation)
-            VALUES (?1, ?2, ?3, ?4, 0, 1, ?5, ?5, ?6, ?7, 0, 0, 0, 0, 0, 0, ?8)
-            """, row.pk, key.app, key.user, key.id, now, row.expiresAt, ttl, row.generation)
+                tail_ms, tail_seq, floor_ms, floor_seq, requests, generation, lease_policy)
+            VALUES (?1, ?2, ?3, ?4, 0, 1, ?5, ?5, ?6, ?7, 0, 0, 0, 0, 0, 0, ?8, ?9)
+            """, row.pk, key.app, key.user, key.id, now, row.expiresAt, ttl, row.generation, row.fence.policy.number)
         try db.run(
             "INSERT INTO profiles (session, title, active_agent, tags, metadata, participants) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             row.pk, profile.title, profile.activeAgent, profile.encodedTags, profile.metadata, profile.participants)
@@ -39,19 +40,21 @@ extension Writing {
         }
     }
 
-    func update(_ key: SessionKey, with patch: SessionPatch, expectedVersion: Int?) throws(StoreError) -> SessionSnapshot {
+    func update(_ key: SessionKey, with patch: SessionPatch, expectedVersion: Int?, epoch: Int?) throws(StoreError) -> SessionSnapshot {
         let reading = reading
         var row = try reading.session(key)
+        try row.fence.pass(epoch, at: reading.now)
         if let expectedVersion, expectedVersion != row.version {
             throw StoreError(
                 .preconditionFailed, "the session is at version \(row.version), not \(expectedVersion)", detail: .current(row.version))
         }
         let before = try reading.profile(of: row.pk)
-        let record = try patch.applied(to: row.record(before))
+        let record = try patch.applied(to: row.record(before, at: reading.now))
         let profile = SessionProfile(
             title: record.title, activeAgent: record.activeAgent, tags: record.tags, metadata: record.metadata, participants: record.participants)
         row.status = record.status
         row.ttl = record.ttl
+        row.fence.policy = record.leasePolicy
         row.change(at: row.now(reading.now))
         try save(row)
         try db.run(
@@ -84,9 +87,10 @@ extension Writing {
         return row
     }
 
-    func delete(_ key: SessionKey) throws(StoreError) -> Bool {
+    func delete(_ key: SessionKey, epoch: Int?) throws(StoreError) -> Bool {
         let reading = reading
-        guard let row = try reading.anySession(key) else { return false }
+        guard var row = try reading.anySession(key) else { return false }
+        if row.expiresAt > reading.now { try row.fence.pass(epoch, at: reading.now) }
         try detach(row)
         hint(key)
         return row.expiresAt > reading.now
@@ -103,14 +107,16 @@ extension Writing {
         try db.run(
             """
             UPDATE sessions SET version = ?2, updated_ms = ?3, expires_ms = ?4, events = ?5, tail_ms = ?6, tail_seq = ?7,
-                floor_ms = ?8, floor_seq = ?9, requests = ?10
+                floor_ms = ?8, floor_seq = ?9, requests = ?10, lease_ms = ?11
             WHERE pk = ?1
             """, row.pk, row.version, row.updatedAt, row.expiresAt, row.events, row.tail.milliseconds, row.tail.seq, row.floor.milliseconds,
-            row.floor.seq, row.requests)
+            row.floor.seq, row.requests, row.fence.expires)
     }
 
     private func save(_ row: SessionRow) throws(StoreError) {
         try saveProgress(row)
-        try db.run("UPDATE sessions SET status = ?2, ttl = ?3 WHERE pk = ?1", row.pk, row.status.number, row.ttl)
+        try db.run(
+            "UPDATE sessions SET status = ?2, ttl = ?3, lease_policy = ?4 WHERE pk = ?1", row.pk, row.status.number, row.ttl,
+            row.fence.policy.number)
     }
 }

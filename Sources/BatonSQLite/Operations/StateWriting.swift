@@ -1,11 +1,12 @@
 internal import BatonCore
 
 extension Writing {
-    func change(_ scope: StateScope, _ changes: [StateChange]) throws(StoreError) -> [String: JSON] {
+    func change(_ scope: StateScope, _ changes: [StateChange], epoch: Int?) throws(StoreError) -> [String: JSON] {
         let reading = reading
         switch scope {
         case .session(let key):
             var row = try reading.session(key)
+            try row.fence.pass(epoch, at: reading.now)
             try apply(changes, to: row.pk)
             row.change(at: row.now(reading.now))
             try saveProgress(row)
@@ -17,9 +18,10 @@ extension Writing {
         }
     }
 
-    func change(_ key: SessionKey, _ delta: StateDelta) throws(StoreError) -> SessionState {
+    func change(_ key: SessionKey, _ delta: StateDelta, epoch: Int?) throws(StoreError) -> SessionState {
         let reading = reading
         var row = try reading.session(key)
+        try row.fence.pass(epoch, at: reading.now)
         try apply(delta, for: row, now: reading.now)
         row.change(at: row.now(reading.now))
         try saveProgress(row)

@@ -8,7 +8,23 @@ struct Migration: Sendable {
 
 extension Migration {
     /// All steps; the layout's version (`user_version`) is the number of those that were applied.
-    static let all = [Migration(sql: layout1)]
+    static let all = [Migration(sql: layout1), Migration(sql: leases)]
+
+    /// What is known of each session's leases. Who waits for one stands in `line`, the longest waiting first.
+    private static let leases = """
+        ALTER TABLE sessions ADD COLUMN lease_policy INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE sessions ADD COLUMN lease_epoch INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE sessions ADD COLUMN lease_holder TEXT NOT NULL DEFAULT '';
+        ALTER TABLE sessions ADD COLUMN lease_ms INTEGER NOT NULL DEFAULT 0;
+        CREATE TABLE line (
+            session INTEGER NOT NULL REFERENCES sessions (pk) ON DELETE CASCADE,
+            number INTEGER NOT NULL,
+            ticket TEXT NOT NULL,
+            asked_ms INTEGER NOT NULL,
+            PRIMARY KEY (session, number)
+        ) WITHOUT ROWID;
+        CREATE UNIQUE INDEX line_by_ticket ON line (session, ticket);
+        """
 
     /// The layout of new files: tables with a growing rowid and narrow indexes, because appending to the end of a b-tree costs
     /// half of what inserting into the middle of one does.

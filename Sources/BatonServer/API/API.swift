@@ -111,7 +111,7 @@ final class API: Sendable {
             response.headers.add("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE")
             response.headers.add(
                 "Access-Control-Allow-Headers",
-                "Authorization, Baton-Durability, Content-Type, If-Match, Idempotency-Key, Last-Event-ID, X-Request-ID")
+                "Authorization, Baton-Durability, Baton-Epoch, Content-Type, If-Match, Idempotency-Key, Last-Event-ID, X-Request-ID")
             response.headers.add("Access-Control-Max-Age", "600")
         }
     }

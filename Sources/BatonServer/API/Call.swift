@@ -24,8 +24,8 @@ struct Call: Sendable {
             )
         }
         // A fence that is not checked would be worse than none: a writer would trust it.
-        if request.headers["Baton-Epoch"] != nil {
-            throw StoreError(.invalidParameter, "Baton-Epoch: this version has no leases, so no epoch can be checked")
+        if request.headers["Baton-Epoch"] != nil, !route.parameters.contains(.epoch) {
+            throw StoreError(.invalidParameter, "Baton-Epoch: nothing at this address is fenced by the lease of a session")
         }
     }
 
@@ -100,6 +100,15 @@ struct Call: Sendable {
             throw StoreError(.invalidParameter, "If-Match has to be one number in quotes, such as \"7\"")
         }
         return number
+    }
+
+    /// The number of `Baton-Epoch`; `nil` without the field.
+    func epoch() throws -> Int? {
+        guard let text = request.headers["Baton-Epoch"] else { return nil }
+        guard let epoch = Int(text), epoch >= 0, text.utf8.first != UInt8(ascii: "+") else {
+            throw StoreError(.invalidParameter, "Baton-Epoch has to be the epoch that a lease was given with, a whole number")
+        }
+        return epoch
     }
 
     /// Whether a deletion shall answer with what it deleted (RFC 7240 §4.2).

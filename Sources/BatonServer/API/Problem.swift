@@ -20,7 +20,7 @@ struct Problem: Error {
         let status: Status =
             switch error.code {
             case .unauthenticated: 401
-            case .forbidden: 403
+            case .forbidden, .fenced: 403
             case .notFound: 404
             case .exists, .conflict, .busy: 409
             case .offsetGone: 410
@@ -50,9 +50,23 @@ struct Problem: Error {
                 members.append(("receipt", JSON(checked: writer.bytes)))
             }
             if let idempotencyKey { members.append(("idempotencyKey", JSON(string: idempotencyKey))) }
+        case .epoch(let epoch): members.append(("currentEpoch", JSON(int: epoch)))
+        case .lease(let lease):
+            if let lease {
+                members.append(("holder", JSON(string: lease.holder)))
+                members.append(("expiresAt", JSON(string: lease.expiresAt.description)))
+            }
+            members.append(("lease", lease.map { JSON(lease: $0) } ?? .null))
         }
+        if error.code == .busy { retry(after: Problem.patience(error.detail)) }
         // A client that repeats the very same request by itself must not do twice what has been done.
         if (status == 503 && (error.code != .unconfirmed || error.isRetryable)) || status == 429 { retry(after: 1) }
+    }
+
+    /// After how many seconds a busy lease may be free: when it ends, or soon when nobody knows.
+    private static func patience(_ detail: StoreError.Detail) -> Int {
+        guard case .lease(let lease?) = detail else { return 1 }
+        return min(max(1, (lease.expiresAt.milliseconds - SystemClock.now().milliseconds + 999) / 1000), 3600)
     }
 
     init(_ error: HTTPError) {
@@ -99,6 +113,13 @@ struct Problem: Error {
 }
 
 extension JSON {
+    /// A lease as an object.
+    init(lease: Lease) {
+        var writer = JSONWriter()
+        writer.lease(lease)
+        self.init(checked: writer.bytes)
+    }
+
     /// A JSON number.
     init(int value: Int) {
         var writer = JSONWriter()

@@ -18,7 +18,7 @@ struct Route: Sendable {
     }
 
     /// A parameter of the query or a field of the head, for the document.
-    struct Parameter: Sendable {
+    struct Parameter: Hashable, Sendable {
         let name: String
         let place: String
         let type: String
@@ -34,6 +34,9 @@ struct Route: Sendable {
             "Baton-Durability",
             "What the write has to survive: full or normal (SQLite), memory or wait:REPLICAS:TIME such as wait:1:500ms (Redis); as the store is "
                 + "configured without. A write that is stored but not on so many replicas in time is 503 unconfirmed.")
+
+        /// On everything that changes a session, and nowhere else.
+        static let epoch = header("Baton-Epoch", "The epoch of the lease that the writer holds; 403 fenced when the lease is over.")
 
         static func header(_ name: String, _ help: String) -> Parameter {
             Parameter(name: name, place: "header", type: "string", help: help)

@@ -9,13 +9,15 @@ extension Route {
                 .query("create", "boolean", "Create the session first when it is absent."),
                 .header("If-Match", "The last seq that the writer knows; 412 when it is another."),
                 .header("Idempotency-Key", "A name for this request; a retry under the same name stores nothing."),
+                .epoch,
             ],
             request: "NewEvents", responses: [(201, "AppendReceipt"), (200, "AppendReceipt")]
         ) { api, call in
             let drafts = try EventDraft.batch(parsing: call.json())
             for draft in drafts { try call.grant.checkWrite(of: draft.delta) }
             let batch = EventBatch(
-                drafts, expectedSeq: try call.expectedNumber(), idempotencyKey: call.idempotencyKey, createsSession: try call.bool("create"))
+                drafts, expectedSeq: try call.expectedNumber(), idempotencyKey: call.idempotencyKey, createsSession: try call.bool("create"),
+                epoch: try call.epoch())
             let receipt = try await api.store.append(batch, to: call.session())
             return .json(receipt.isDuplicate ? 200 : 201, reserving: 64 + 192 * receipt.entries.count) { $0.receipt(receipt) }
         },
@@ -50,26 +52,29 @@ extension Route {
         },
         .write(
             .put, session + "/events/{event}", "replaceEvent", "Replace the content of an event; it keeps its seq and offset.",
-            request: "EventPatch", responses: [(200, "Event")]
+            parameters: [.epoch], request: "EventPatch", responses: [(200, "Event")]
         ) { api, call in
-            .event(try await api.store.replace(call.variables[3], in: call.session(), with: EventPatch(parsing: call.json())))
+            .event(try await api.store.replace(call.variables[3], in: call.session(), with: EventPatch(parsing: call.json()), epoch: call.epoch()))
         },
         .write(
-            .delete, session + "/events/{event}", "deleteEvent", "Remove an event; its seq stays used.", parameters: [.preference],
+            .delete, session + "/events/{event}", "deleteEvent", "Remove an event; its seq stays used.", parameters: [.preference, .epoch],
             responses: [(204, nil), (200, "Event")]
         ) { api, call in
-            let removed = try await api.store.remove(call.variables[3], in: call.session())
+            let removed = try await api.store.remove(call.variables[3], in: call.session(), epoch: call.epoch())
             guard let removed, call.prefersRepresentation else { return .noContent }
             return .event(removed)
         },
-        .write(.delete, session + "/events", "clearEvents", "Forget all events; the seq goes on.", responses: [(204, nil)]) { api, call in
-            try await api.store.clear(call.session())
+        .write(
+            .delete, session + "/events", "clearEvents", "Forget all events; the seq goes on.", parameters: [.epoch], responses: [(204, nil)]
+        ) { api, call in
+            try await api.store.clear(call.session(), epoch: call.epoch())
             return .noContent
         },
         .write(
-            .post, session + "/events/pop", "popEvent", "Remove the newest event and return it.", responses: [(200, "Event"), (204, nil)]
+            .post, session + "/events/pop", "popEvent", "Remove the newest event and return it.", parameters: [.epoch],
+            responses: [(200, "Event"), (204, nil)]
         ) { api, call in
-            guard let event = try await api.store.pop(call.session()) else { return .noContent }
+            guard let event = try await api.store.pop(call.session(), epoch: call.epoch()) else { return .noContent }
             return .event(event)
         },
         .get(

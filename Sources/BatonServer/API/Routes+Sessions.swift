@@ -69,17 +69,19 @@ extension Route {
         },
         .write(
             .patch, session, "updateSession", "Change the session's own fields.",
-            parameters: [.header("If-Match", "The version that the change is made on; 412 when it has moved.")], request: "SessionPatch",
+            parameters: [.header("If-Match", "The version that the change is made on; 412 when it has moved."), .epoch], request: "SessionPatch",
             responses: [(200, "Session")]
         ) { api, call in
             let patch = try SessionPatch(parsing: call.json())
-            return .session(200, try await api.store.update(call.session(), with: patch, expectedVersion: call.expectedNumber()))
+            let session = try await api.store.update(
+                call.session(), with: patch, expectedVersion: call.expectedNumber(), epoch: call.epoch())
+            return .session(200, session)
         },
         .write(
-            .delete, session, "deleteSession", "Delete the session and everything of it; absent is fine.", parameters: [.preference],
+            .delete, session, "deleteSession", "Delete the session and everything of it; absent is fine.", parameters: [.preference, .epoch],
             responses: [(204, nil), (200, "Deletion")]
         ) { api, call in
-            let wasThere = try await api.store.delete(call.session())
+            let wasThere = try await api.store.delete(call.session(), epoch: call.epoch())
             guard wasThere, call.prefersRepresentation else { return .noContent }
             return .json { writer in
                 writer.object { writer in

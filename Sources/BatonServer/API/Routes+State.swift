@@ -23,17 +23,17 @@ extension Route {
             },
             .write(
                 .patch, session + "/state", "patchSessionState", "Merge a patch (RFC 7396) into the state; app: and user: keys go to their scope.",
-                request: "State", responses: [(200, "State")]
+                parameters: [.epoch], request: "State", responses: [(200, "State")]
             ) { api, call in
                 let delta = try StateDelta(mergePatch: JSON(call.json()), in: "state")
                 try call.grant.checkWrite(of: delta)
-                let state = try await api.store.change(call.session(), delta)
+                let state = try await api.store.change(call.session(), delta, epoch: call.epoch())
                 return .json { $0.state(state) }
             },
             .write(
                 .post, session + "/state", "changeSessionState",
                 "Change keys in one step: set, merge or remove each; app: and user: keys go to their scope.",
-                parameters: [.query("scope", "string", "session: all keys are the session's own.")], request: "StateChanges",
+                parameters: [.query("scope", "string", "session: all keys are the session's own."), .epoch], request: "StateChanges",
                 responses: [(200, "State")]
             ) { api, call in
                 let changes = try StateChange.list(parsing: call.json())
@@ -42,15 +42,15 @@ extension Route {
                     var delta = StateDelta()
                     for change in changes { try delta.add(change.key, change.operation) }
                     try call.grant.checkWrite(of: delta)
-                    let state = try await api.store.change(call.session(), delta)
+                    let state = try await api.store.change(call.session(), delta, epoch: call.epoch())
                     return .json { $0.state(state) }
                 case "session":
-                    let state = try await api.store.change(.session(call.session()), changes)
+                    let state = try await api.store.change(.session(call.session()), changes, epoch: call.epoch())
                     return .json { $0.state(state) }
                 default: throw StoreError(.invalidParameter, "scope has to be: session")
                 }
             },
-        ] + keys(of: session + "/state", "Session") { call in try .session(call.session()) }
+        ] + keys(of: session + "/state", "Session", parameters: [.epoch]) { call in try .session(call.session()) }
         + scope(user, "User") { call in try .user(call.user()) }
         + keys(of: user, "User") { call in try .user(call.user()) }
         + scope(app, "App") { call in .app(try Name.checked(call.variables[0], "app")) }
@@ -84,7 +84,9 @@ extension Route {
     }
 
     /// Reading, setting and removing one key.
-    private static func keys(of path: String, _ name: String, _ scope: @escaping @Sendable (Call) throws -> StateScope) -> [Route] {
+    private static func keys(
+        of path: String, _ name: String, parameters: [Parameter] = [], _ scope: @escaping @Sendable (Call) throws -> StateScope
+    ) -> [Route] {
         [
             .get(path + "/{key}", "get\(name)StateKey", "The value of one key.", responses: [(200, "Value")]) { api, call in
                 let key = call.variables.last ?? ""
@@ -97,12 +99,18 @@ extension Route {
                 guard let value else { throw StoreError(.notFound, "there is no such key in the state") }
                 return .json(200, value)
             },
-            .write(.put, path + "/{key}", "put\(name)StateKey", "Set one key.", request: "Value", responses: [(200, "Value")]) { api, call in
+            .write(
+                .put, path + "/{key}", "put\(name)StateKey", "Set one key.", parameters: parameters, request: "Value",
+                responses: [(200, "Value")]
+            ) { api, call in
                 let value = try JSON(call.json())
                 try await api.change(scope(call), call, .set(value))
                 return .json(200, value)
             },
-            .write(.delete, path + "/{key}", "delete\(name)StateKey", "Remove one key; absent is fine.", responses: [(204, nil)]) { api, call in
+            .write(
+                .delete, path + "/{key}", "delete\(name)StateKey", "Remove one key; absent is fine.", parameters: parameters,
+                responses: [(204, nil)]
+            ) { api, call in
                 try await api.change(scope(call), call, .remove)
                 return .noContent
             },
@@ -116,7 +124,7 @@ extension API {
         try delta.add(call.variables.last ?? "", operation)
         if case .session(let key) = scope {
             try call.grant.checkWrite(of: delta)
-            try await store.change(key, delta)
+            try await store.change(key, delta, epoch: call.epoch())
         } else {
             try await store.change(scope, delta.changes(in: scope, call.grant))
         }

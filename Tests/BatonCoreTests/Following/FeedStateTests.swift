@@ -174,9 +174,11 @@ struct FeedStateTests {
 private struct NothingStorage: Storage {
     func create(_ draft: SessionDraft, at key: SessionKey) throws(StoreError) -> (session: SessionSnapshot, created: Bool) { throw .noSession }
     func session(_ key: SessionKey, _ query: SnapshotQuery) throws(StoreError) -> SessionSnapshot { throw .noSession }
-    func update(_ key: SessionKey, with patch: SessionPatch, expectedVersion: Int?) throws(StoreError) -> SessionSnapshot { throw .noSession }
+    func update(_ key: SessionKey, with patch: SessionPatch, expectedVersion: Int?, epoch: Int?) throws(StoreError) -> SessionSnapshot {
+        throw .noSession
+    }
     func touch(_ key: SessionKey) throws(StoreError) -> SessionSnapshot { throw .noSession }
-    func delete(_ key: SessionKey) throws(StoreError) -> Bool { throw .noSession }
+    func delete(_ key: SessionKey, epoch: Int?) throws(StoreError) -> Bool { throw .noSession }
     func sessions(_ query: SessionQuery) throws(StoreError) -> SessionPage { throw .noSession }
     func append(_ batch: EventBatch, to key: SessionKey) throws(StoreError) -> AppendReceipt { throw .noSession }
     func events(in key: SessionKey, _ query: EventQuery) throws(StoreError) -> EventPage { throw .noSession }
@@ -184,12 +186,12 @@ private struct NothingStorage: Storage {
     func window(around id: String, in key: SessionKey, before: Int, after: Int, roles: [String]) throws(StoreError) -> EventWindow {
         throw .noSession
     }
-    func replace(_ id: String, in key: SessionKey, with patch: EventPatch) throws(StoreError) -> Event { throw .noSession }
-    func remove(_ id: String?, in key: SessionKey) throws(StoreError) -> Event? { throw .noSession }
-    func clear(_ key: SessionKey) throws(StoreError) { throw .noSession }
+    func replace(_ id: String, in key: SessionKey, with patch: EventPatch, epoch: Int?) throws(StoreError) -> Event { throw .noSession }
+    func remove(_ id: String?, in key: SessionKey, epoch: Int?) throws(StoreError) -> Event? { throw .noSession }
+    func clear(_ key: SessionKey, epoch: Int?) throws(StoreError) { throw .noSession }
     func state(_ scope: StateScope) throws(StoreError) -> [String: JSON] { throw .noSession }
-    func change(_ scope: StateScope, _ changes: [StateChange]) throws(StoreError) -> [String: JSON] { throw .noSession }
-    func change(_ key: SessionKey, _ delta: StateDelta) throws(StoreError) -> SessionState { throw .noSession }
+    func change(_ scope: StateScope, _ changes: [StateChange], epoch: Int?) throws(StoreError) -> [String: JSON] { throw .noSession }
+    func change(_ key: SessionKey, _ delta: StateDelta, epoch: Int?) throws(StoreError) -> SessionState { throw .noSession }
     func observe(_ observer: @escaping @Sendable (StorageHint) -> Void) -> StorageObservation { StorageObservation {} }
     func checkHealth() throws(StoreError) {}
     var gauges: [StorageGauge] { [] }

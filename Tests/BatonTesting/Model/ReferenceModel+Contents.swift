@@ -16,6 +16,7 @@ extension ReferenceModel {
     /// A session with all that belongs to it.
     struct StoredSession {
         var record: SessionRecord
+        var fence = Fence()
         var state: [String: JSON] = [:]
         /// The events that are left, oldest first.
         var events: [Event] = []
@@ -97,8 +98,9 @@ extension ReferenceModel.Contents {
         let record = SessionRecord(
             key: key, title: draft.title, status: .active, version: 1, createdAt: clock, updatedAt: clock,
             expiresAt: ttl.map { clock.adding(seconds: $0) }, ttl: ttl, eventCount: 0, tail: .start, floor: .start,
-            generation: Randomness.generation(), tags: draft.tags, metadata: draft.metadata, participants: draft.participants, activeAgent: nil)
-        sessions.append(ReferenceModel.StoredSession(record: record))
+            generation: Randomness.generation(), tags: draft.tags, metadata: draft.metadata, participants: draft.participants, activeAgent: nil,
+            leasePolicy: draft.leasePolicy)
+        sessions.append(ReferenceModel.StoredSession(record: record, fence: Fence(policy: draft.leasePolicy)))
         return sessions.count - 1
     }
 
@@ -109,7 +111,14 @@ extension ReferenceModel.Contents {
         let state = SessionState(
             session: session.state, user: shared[.init(.user(key.owner))]?.living(at: clock) ?? [:],
             app: shared[.init(.app(key.app))]?.living(at: clock) ?? [:])
-        return SessionSnapshot(record: session.record, state: state, events: session.events.filter(filter.matches).suffix(count))
+        var record = session.record
+        record.lease = session.fence.lease(at: clock.milliseconds)
+        return SessionSnapshot(record: record, state: state, events: session.events.filter(filter.matches).suffix(count))
+    }
+
+    /// Holds a write to the fence.
+    mutating func passFence(ofSessionAt index: Int, _ epoch: Int?) throws(StoreError) {
+        try sessions[index].fence.pass(epoch, at: clock.milliseconds)
     }
 
     /// Now, as far as a session is concerned.

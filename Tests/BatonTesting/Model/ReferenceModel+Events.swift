@@ -26,12 +26,15 @@ extension ReferenceModel.Contents {
             return AppendReceipt(entries: entries, version: record.version, tail: record.tail)
         }
 
+        var fence = living.map { sessions[$0].fence } ?? Fence()
+        try fence.pass(batch.epoch, at: clock.milliseconds)
         let seq = living.map { sessions[$0].record.lastSeq } ?? 0
         if let expected = batch.expectedSeq, expected != seq {
             throw StoreError(.preconditionFailed, "the session is at another seq", detail: .current(seq))
         }
 
         let index = living ?? insert(SessionDraft(), at: key)
+        sessions[index].fence = fence
         let now = now(for: sessions[index].record)
         var entries: [AppendReceipt.Entry] = []
         var earlier: [[UInt8]: Offset] = [:]
