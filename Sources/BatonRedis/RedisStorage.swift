@@ -15,6 +15,7 @@ public final class RedisStorage: Storage {
     let clock: (@Sendable () -> Timestamp)?
     let watch: LogWatch
     private let servers: ServerGauges
+    let time: ServedTime
     private let confirmation: Confirmation?
     private let life: Life
 
@@ -43,6 +44,7 @@ public final class RedisStorage: Storage {
         life = Life(ownsClient: owned)
         watch = LogWatch(client, layout)
         servers = ServerGauges(client)
+        time = ServedTime()
     }
 
     private init(_ other: RedisStorage, _ confirmation: Confirmation?) {
@@ -52,6 +54,7 @@ public final class RedisStorage: Storage {
         clock = other.clock
         watch = other.watch
         servers = other.servers
+        time = other.time
         life = other.life
         self.confirmation = confirmation
     }
@@ -131,8 +134,11 @@ public final class RedisStorage: Storage {
 
     // MARK: - Sending
 
-    /// The first argument of scripts: the moment, or nothing for the server's.
-    var moment: RedisArgument { clock.map { RedisArgument($0().milliseconds) } ?? "" }
+    /// The first argument of scripts: the moment, or nothing for the server's, or what the server's has to reach.
+    var moment: RedisArgument {
+        if let clock { return RedisArgument(clock().milliseconds) }
+        return time.floor(client).map { .string(">\($0)") } ?? ""
+    }
 
     /// Sends a command that changes nothing, or the same however often it is sent.
     func send<Command: RedisCommand>(_ command: Command) async throws(StoreError) -> Command.Response {
@@ -197,6 +203,7 @@ public final class RedisStorage: Storage {
                 guard error.wasSent, error.code == .connectionLost else { throw StoreError(error) }
             }
             attempt += 1
+            arguments[0] = moment
             arguments[2] = .string("\(attempt) \(oldest.inMilliseconds)")
         }
     }

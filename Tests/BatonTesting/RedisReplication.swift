@@ -21,10 +21,26 @@ public struct RedisReplication: Sendable {
         try await eventually("the replica has caught up") { try await primary.cli("WAIT", "1", "1000") == "1" }
     }
 
-    /// Keeps what is written from now on from the replica, which stays as it is and thinks itself connected to a primary elsewhere.
+    /// Where a client finds the one that is the primary: the first of both that says so.
+    public var address: String { "redis://127.0.0.1:\(primary.port),127.0.0.1:\(replica.port)?timeout=20000" }
+
+    /// Keeps what is written from now on from the replica, which goes on as if its primary were away for a moment.
     public func cutOff() async throws {
         try await catchesUp()
-        // Nothing listens at port 1.
-        try await replica.cli("REPLICAOF", "127.0.0.1", "1")
+        try await primary.refuseReplicas()
+    }
+
+    /// Ends the primary as a crash would, and makes the replica the primary.
+    public func failOver() async throws {
+        await primary.kill()
+        try await replica.cli("REPLICAOF", "NO", "ONE")
+    }
+}
+
+extension RedisServer {
+    /// Lets go of the replicas and takes none any more; everything else goes on.
+    public func refuseReplicas() async throws {
+        try await cli("ACL", "SETUSER", "default", "-psync", "-sync")
+        try await cli("CLIENT", "KILL", "TYPE", "replica")
     }
 }

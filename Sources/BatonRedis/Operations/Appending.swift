@@ -30,6 +30,7 @@ extension RedisStorage {
         let version = try reply.int()
         let seq = try reply.int()
         let tail = Offset(milliseconds: try reply.int(), seq: seq)
+        time.served(tail.milliseconds)
         let generation = try reply.text()
         var hasExcess = try reply.int() == 1
         var entries: [AppendReceipt.Entry] = []

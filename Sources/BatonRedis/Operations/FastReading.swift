@@ -30,6 +30,7 @@ extension RedisStorage {
             names.key, hash: hash, user: try sharedState(user, at: now), app: try sharedState(app, at: now),
             at: moment)
         if let expiresAt = session.record.expiresAt, expiresAt.milliseconds <= now { throw StoreError.noSession }
+        self.time.served(session.record.tail.milliseconds)
         session.events = try EventEntries.events(entries, generation: session.record.generation).reversed()
         return session
     }

@@ -47,6 +47,7 @@ extension RedisStorage {
         arguments += request.places.map { RedisArgument($0) }
         var reply = try ScriptReply(try await send(EVALSHA(Scripts.page, keys: names.keys, arguments: arguments, retrySafety: .always)))
         let head = try SessionHead(try reply.bytes())
+        time.served(head.tail.milliseconds)
         let generation = try reply.text()
         let (lowest, highest) = (try reply.int(), try reply.int())
         let events = try EventEntries.events(try reply.next(), edits: try reply.next(), generation: generation)

@@ -81,6 +81,7 @@ extension RedisStorage {
         }
         var reply = try ScriptReply(answer)
         var session = try SessionSnapshot(names.key, try reply.next())
+        time.served(session.record.tail.milliseconds)
         if let app { session.state.app = try sharedState(app, at: clock?().milliseconds ?? 0) }
         return (session, try reply.next(), try reply.next(), try reply.int() == 1)
     }

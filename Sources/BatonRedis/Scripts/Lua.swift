@@ -13,15 +13,18 @@ enum Lua {
         RedisScript(pieces.joined(separator: "\n"), isReadOnly: isReadOnly)
     }
 
-    /// The moment that the script runs at, in milliseconds: the server's, unless ARGV[1] gives one.
+    /// The moment that the script runs at, in milliseconds: the server's, unless ARGV[1] gives one; and what the times of new events have to
+    /// reach, which ARGV[1] gives behind `>` when another server may have given out later ones, see ``ServedTime``.
     ///
-    /// `TIME` stands still while a script runs. A moment that is given comes from a test, which also stands for the passing of time:
+    /// A floor more than a minute away comes from a clock that was wrong, and must not spread. `TIME` stands still while a script runs. A moment that is given comes from a test, which also stands for the passing of time:
     /// then the server must not expire keys by its own clock.
     static let clock = """
-        local native, clock, logSize = ARGV[1] == ''
+        local native, earliest, clock, logSize = ARGV[1] == '' or string.byte(ARGV[1]) == 62, 0
         if native then
           local time = redis.call('TIME')
           clock = time[1] * 1000 + math.floor(time[2] / 1000)
+          earliest = tonumber(string.sub(ARGV[1], 2)) or 0
+          if earliest - clock > 60000 then earliest = 0 end
         else
           clock = tonumber(ARGV[1])
         end
@@ -78,7 +81,7 @@ enum Lua {
           local h = parse(f[1], f[2])
           if not h then return nil, -7 end
           if gone(h) then return nil, -1, true end
-          h.now = math.max(clock, h.updated, h.ms)
+          h.now = math.max(clock, earliest, h.updated, h.ms)
           return h
         end
         -- What else belongs to a session is known by a bit, so that a key which cannot be there is not looked for.
@@ -317,7 +320,7 @@ enum Lua {
           if stale then redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]) end
           local ttl = tonumber(ARGV[at + 1])
           local h = {status = 0, flags = 0, version = 1, seq = 0, ms = 0, floor = 0, floorms = 0, count = 0, created = clock,
-            updated = clock, ttl = ttl, expires = lives(ttl, clock), generation = ARGV[at], now = clock}
+            updated = clock, ttl = ttl, expires = lives(ttl, clock), generation = ARGV[at], now = math.max(clock, earliest)}
           for i = 1, tonumber(ARGV[at + 2]) do
             if ARGV[at + 1 + 2 * i] == 'L' then mark(h, LEASED) end
           end

@@ -3,7 +3,7 @@
 /// 1 session, 2 events, 3 ids, 4 edits, 5 requests, 6 and 7 the user's lists by change and by creation, 8 and 9 the application's,
 /// 10 log, 11 state of the user, 12 fence of the request (for what writes), and where one server keeps everything 13 state of the application.
 ///
-/// Their ARGV begins alike: 1 the moment or nothing, 2 the token of this request, 3 nothing, or the number of the attempt and the age of the
+/// Their ARGV begins alike: 1 the moment, nothing or a floor, 2 the token of this request, 3 nothing, or the number of the attempt and the age of the
 /// request in milliseconds when it is sent again, 4 the member in the application's lists, 5 the member in the user's, 6 the name in the log, 7 and 8 the lifetimes of the state of users
 /// and applications in seconds, 0 without end. That of scripts that change a session ends with the epoch that the caller shows, or nothing.
 enum Scripts {}

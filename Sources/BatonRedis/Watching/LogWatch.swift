@@ -5,8 +5,8 @@ internal import Synchronization
 /// Hints out of the shards' logs, which every change writes to: one waiting read where one server keeps everything, one for each shard on a
 /// cluster, and only while somebody observes.
 ///
-/// A log is read from where it was last left, so nothing is missed while a connection is made anew. When a read starts, and when the
-/// log no longer reaches back to where it was left, anything may have happened, and that is the hint.
+/// Each connection reads the logs from where they ended when it was made. When one is made, and when a log no longer reaches back to where it
+/// was left, anything may have happened, and that is the hint.
 final class LogWatch: Sendable {
     private struct State {
         var observers: [Int: @Sendable (StorageHint) -> Void] = [:]
@@ -67,35 +67,53 @@ final class LogWatch: Sendable {
     }
 
     private func read(_ logs: [RedisKey]) async {
-        var positions: [StreamID] = []
+        // What has failed may be elsewhere by now; the client finds that out, a connection of one's own would not.
+        let probe = RawCommand(["EXISTS"] + logs.map { RedisArgument($0) }, keys: logs, isReadOnly: true, retrySafety: .always)
         var failures = 0
-        var lastRead = ContinuousClock.now
         while !Task.isCancelled {
-            do throws(RedisError) {
-                if positions.isEmpty {
-                    positions = try await ends(of: logs)
-                    hint(.everything)
+            do {
+                if failures > 0 { _ = try await client.send(probe) }
+                try await client.withConnection(for: logs.first) { connection in
+                    try await self.follow(logs, on: connection, again: failures > 0) { failures = 0 }
                 }
-                let streams = zip(logs, positions).map { (key: $0, from: StreamPosition.after($1)) }
-                // Short enough for a connection that died unnoticed to be found out soon.
-                let batches = try await client.send(XREAD(streams, count: LogWatch.page, waiting: .seconds(5)))
-                // Logs keep a minute. Whoever slept longer has missed something that nothing shows.
-                let now = ContinuousClock.now
-                if now - lastRead > .seconds(45) { hint(.everything) }
-                lastRead = now
-                if batches.isEmpty { try await checkRewound(logs, &positions) }
-                for (key, entries) in batches.streams {
-                    guard let index = logs.firstIndex(of: key) else { continue }
-                    take(entries, &positions[index])
-                }
-                failures = 0
             } catch {
-                if Task.isCancelled || error.code == .closed { return }
-                // Where it was left is kept, unless it may be gone: what came meanwhile is read then. All the same the session's
-                // feed may wait for something that a failover has lost.
+                if Task.isCancelled || (error as? RedisError)?.code == .closed { return }
                 hint(.everything)
                 failures += 1
                 try? await Task.sleep(for: .milliseconds(min(1000, 10 << min(failures, 7))))
+            }
+        }
+    }
+
+    /// Reads from one connection for as long as it holds. Whatever answers the next one may be another server, which a failover has made
+    /// the primary without the last changes, and a session whose changes are lost never shows up in its logs. So every connection begins
+    /// with the hint that anything may have happened.
+    private func follow(_ logs: [RedisKey], on connection: RedisConnection, again isAgain: Bool, _ succeeded: () -> Void) async throws {
+        var positions = try await ends(of: logs, on: connection)
+        hint(.everything)
+        succeeded()
+        let start = ContinuousClock.now
+        var lastRead = start
+        // Sessions are read on another connection, which may learn later than this one that another server is the primary.
+        var unsettled: [Duration] = isAgain ? [.seconds(1), .seconds(5), .seconds(15)] : []
+        while !Task.isCancelled {
+            let streams = zip(logs, positions).map { (key: $0, from: StreamPosition.after($1)) }
+            // Short enough for a connection that died unnoticed to be found out soon.
+            let wait = unsettled.first.map { max(.milliseconds(10), min(.seconds(5), $0 - (lastRead - start))) } ?? .seconds(5)
+            let batches = try await connection.send(XREAD(streams, count: LogWatch.page, waiting: wait))
+            let now = ContinuousClock.now
+            // Logs keep a minute. Whoever slept longer has missed something that nothing shows.
+            var isAnything = now - lastRead > .seconds(45)
+            lastRead = now
+            while let moment = unsettled.first, now - start >= moment {
+                unsettled.removeFirst()
+                isAnything = true
+            }
+            if isAnything { hint(.everything) }
+            if batches.isEmpty { try await checkRewound(logs, on: connection, &positions) }
+            for (key, entries) in batches.streams {
+                guard let index = logs.firstIndex(of: key) else { continue }
+                take(entries, &positions[index])
             }
         }
     }
@@ -117,12 +135,12 @@ final class LogWatch: Sendable {
     }
 
     /// Where the logs end now.
-    private func ends(of logs: [RedisKey]) async throws(RedisError) -> [StreamID] {
+    private func ends(of logs: [RedisKey], on connection: RedisConnection) async throws(RedisError) -> [StreamID] {
         let commands = logs.map {
             RawCommand(["XREVRANGE", RedisArgument($0), "+", "-", "COUNT", 1], keys: [$0], isReadOnly: true, retrySafety: .always)
         }
         var positions: [StreamID] = []
-        for reply in try await client.pipeline(commands) {
+        for reply in try await connection.pipeline(commands) {
             var last = StreamID.zero
             for entry in try StreamEntries(try reply.get()) { last = entry.id }
             positions.append(last)
@@ -132,8 +150,8 @@ final class LogWatch: Sendable {
 
     /// After a server lost everything, logs begin anew and may end before the place where they were left: a read that waits there
     /// waits for ever.
-    private func checkRewound(_ logs: [RedisKey], _ positions: inout [StreamID]) async throws(RedisError) {
-        let ends = try await ends(of: logs)
+    private func checkRewound(_ logs: [RedisKey], on connection: RedisConnection, _ positions: inout [StreamID]) async throws(RedisError) {
+        let ends = try await ends(of: logs, on: connection)
         guard zip(ends, positions).contains(where: { $0 < $1 }) else { return }
         positions = ends
         hint(.everything)

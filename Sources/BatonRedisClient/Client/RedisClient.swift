@@ -131,6 +131,9 @@ public final class RedisClient: Sendable {
         if ownsLoop { for loop in loops { await loop.shutdown() } }
     }
 
+    /// How many connections have broken after they stood; when it has not changed, every command went to the servers it went to before.
+    public var lostConnections: Int { counters.lostConnectionCount }
+
     /// What the client has done and holds.
     public var statistics: RedisClientStatistics {
         var statistics = counters.statistics

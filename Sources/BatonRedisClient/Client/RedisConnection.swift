@@ -23,6 +23,22 @@ public final class RedisConnection: Sendable {
         }
     }
 
+    /// Sends commands together and reads each one's reply. Nothing is repeated.
+    /// - Throws: ``RedisError`` when none of them got a reply.
+    public func pipeline(_ commands: [any RedisCommand], deadline: Deadline? = nil) async throws(RedisError) -> [Result<RedisReply, RedisError>] {
+        if commands.isEmpty { return [] }
+        let prepared = commands.map { PreparedCommand($0) }
+        let deadline = deadline ?? client.deadline(for: prepared.lazy.compactMap(\.blocks).max())
+        let outcome = await connection.send(expecting: prepared.count, deadline: deadline) { encoder in
+            for command in prepared { command.write(to: &encoder) }
+        }
+        switch outcome {
+        case .failure(let error): throw error
+        case .reply(let reply): return [reply.error.map { .failure($0) } ?? .success(reply)]
+        case .replies(let replies): return replies.map { reply in reply.error.map { .failure($0) } ?? .success(reply) }
+        }
+    }
+
     /// Lets the next transaction do nothing when one of the keys changes before it.
     /// - Throws: ``RedisError``.
     public func watch(_ keys: [RedisKey]) async throws(RedisError) {

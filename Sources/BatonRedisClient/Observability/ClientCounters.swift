@@ -50,6 +50,8 @@ final class ClientCounters: Sendable {
     func redirected() { redirects.wrappingAdd(1, ordering: .relaxed) }
     func topologyChanged() { topologyChanges.wrappingAdd(1, ordering: .relaxed) }
 
+    var lostConnectionCount: Int { lostConnections.load(ordering: .relaxed) }
+
     var statistics: RedisClientStatistics {
         var statistics = RedisClientStatistics()
         statistics.connects = connects.load(ordering: .relaxed)
