@@ -31,7 +31,7 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
         public static let unauthenticated = Code(rawValue: "unauthenticated")
         /// The credentials do not allow it.
         public static let forbidden = Code(rawValue: "forbidden")
-        /// There is no such session, event or key.
+        /// There is no such session, event, key, topic or group.
         public static let notFound = Code(rawValue: "not_found")
         /// A session with this id is already there.
         public static let exists = Code(rawValue: "exists")
@@ -43,7 +43,7 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
         public static let fenced = Code(rawValue: "fenced")
         /// The store was closed.
         public static let closed = Code(rawValue: "closed")
-        /// The cursor points into a part that was trimmed away, or into another generation of the session.
+        /// The cursor points into a part that was trimmed away, or into another generation of the session or topic.
         public static let offsetGone = Code(rawValue: "offset_gone")
         /// `If-Match` did not match; `current` is in the detail.
         public static let preconditionFailed = Code(rawValue: "precondition_failed")
@@ -80,6 +80,8 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
         case epoch(Int)
         /// The lease that somebody else holds; `nil` when it is free and others wait for it.
         case lease(Lease?)
+        /// Where reading a topic can go on after a cursor is gone.
+        case topicGone(earliest: TopicOffset, tail: TopicOffset, generation: String)
     }
 
     /// What kind of failure it is.
@@ -121,6 +123,12 @@ extension StoreError {
 
     /// There is no event with that id in the session.
     public static let noEvent = StoreError(.notFound, "there is no such event in the session")
+
+    /// Nothing was ever published to that topic.
+    public static let noTopic = StoreError(.notFound, "there is no such topic")
+
+    /// The topic has no group of that name.
+    public static let noGroup = StoreError(.notFound, "there is no such group of consumers")
 
     /// The store was closed before the call.
     public static let storeClosed = StoreError(.closed, "the store is closed")

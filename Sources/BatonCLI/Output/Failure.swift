@@ -50,6 +50,7 @@ struct Failure: Error {
         switch error.detail {
         case .none: error.message
         case .current(let number): "\(error.message); it is \(number) now"
+        case .topicGone(let earliest, _, _): "\(error.message); what is left can be read with --after \(earliest)"
         case .unconfirmed(_, .some, let key?): "\(error.message); the same append with --idempotency-key \(key) stores nothing and waits again"
         case .unconfirmed: error.message
         case .gone(let earliest, _, _): "\(error.message); what is left can be read with --after \(earliest)"

@@ -81,6 +81,7 @@ final class FeedHub: Sendable {
     private func hear(_ hint: StorageHint) {
         switch hint {
         case .session(let key): state.withLock { $0.feeds[key]?.feed }?.hint()
+        case .topic: break
         case .everything: for feed in state.withLock({ $0.feeds.values.map(\.feed) }) { feed.hint() }
         }
     }

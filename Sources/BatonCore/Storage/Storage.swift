@@ -20,7 +20,7 @@
 /// - Cancelling the calling task ends a wait as soon as it can; whether a write took effect is then unknown.
 ///
 /// `StorageContract` in the tests says the same as code; every storage passes it.
-public protocol Storage: Sendable {
+public protocol Storage: TopicStorage {
     /// Creates the session unless it is there; returns it as it is stored, and whether it was created.
     ///
     /// The draft's state in all three scopes is written with it, only when it was created.
@@ -159,6 +159,8 @@ extension Storage {
 public enum StorageHint: Hashable, Sendable {
     /// This session.
     case session(SessionKey)
+    /// This topic, or what a group of it holds.
+    case topic(String)
     /// Anything: connections were lost, or a change came from elsewhere.
     case everything
 }

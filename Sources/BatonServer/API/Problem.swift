@@ -57,6 +57,10 @@ struct Problem: Error {
                 members.append(("expiresAt", JSON(string: lease.expiresAt.description)))
             }
             members.append(("lease", lease.map { JSON(lease: $0) } ?? .null))
+        case .topicGone(let earliest, let tail, let generation):
+            members.append(("earliest", JSON(string: earliest.text)))
+            members.append(("tail", JSON(string: tail.text)))
+            members.append(("generation", JSON(string: generation)))
         }
         if error.code == .busy { retry(after: Problem.patience(error.detail)) }
         // A client that repeats the very same request by itself must not do twice what has been done.
