@@ -10,21 +10,24 @@ struct FailoverTests {
     private final class Reader: Sendable {
         private let seen = Guarded<[Int]>([])
         private let ending = Guarded<StoreError?>(nil)
+        private let over = Guarded(false)
         private let task: Task<Void, Never>
 
         init(_ store: SessionStore, _ key: SessionKey, after cursor: Cursor = .seq(0)) {
-            let (seen, ending) = (seen, ending)
+            let (seen, ending, over) = (seen, ending, over)
             task = Task {
                 do throws(StoreError) {
                     for try await event in store.session(key).follow(after: cursor) { seen.withLock { $0.append(event.seq) } }
                 } catch {
                     ending.withLock { $0 = error }
                 }
+                over.withLock { $0 = true }
             }
         }
 
         var seqs: [Int] { seen.withLock { $0 } }
         var error: StoreError? { ending.withLock { $0 } }
+        var isOver: Bool { over.withLock { $0 } }
         func stop() async {
             task.cancel()
             await task.value
@@ -70,7 +73,7 @@ struct FailoverTests {
     @Test("followers of what was lost are told, though nothing new comes; others go on")
     func followers() async throws {
         try await withLoss { storage, _, _, readers in
-            try await eventually("the follower is told") { readers.lossy.error != nil }
+            try await eventually("the follower is told") { readers.lossy.isOver }
             #expect(readers.lossy.error?.code == .offsetGone)
             guard case .gone(_, let tail, _)? = readers.lossy.error?.detail else {
                 Issue.record("\(String(describing: readers.lossy.error))")
@@ -101,7 +104,7 @@ struct FailoverTests {
     func overtaken() async throws {
         try await withLoss { storage, _, _, readers in
             _ = try await append((4...9).map { "other \($0)" }, storage, try key("lossy"))
-            try await eventually("the follower is told") { readers.lossy.error != nil }
+            try await eventually("the follower is told") { readers.lossy.isOver }
             #expect(readers.lossy.error?.code == .offsetGone)
             #expect(readers.lossy.seqs == [1, 2, 3, 4, 5, 6])
         }
@@ -204,7 +207,7 @@ struct FailoverTests {
             _ = try await append(["1", "2", "3"], waiting, key)
             let reader = Reader(store, key)
             let primary = fixture.servers[0]
-            try await eventually("both replicas have everything") { try await primary.cli("WAIT", "2", "1000") == "2" }
+            try await primary.isCopied(to: Array(fixture.servers.dropFirst()))
             try await primary.refuseReplicas()
             var lost: [Offset] = []
             for text in ["4", "5", "6"] {
@@ -214,7 +217,7 @@ struct FailoverTests {
             #expect(lost.map(\.seq) == [4, 5, 6])
             try await eventually("the follower has seen what will be lost") { reader.seqs == [1, 2, 3, 4, 5, 6] }
             await primary.kill()
-            try await eventually("the follower is told", within: .seconds(90)) { reader.error != nil }
+            try await eventually("the follower is told", within: .seconds(90)) { reader.isOver }
             #expect(reader.error?.code == .offsetGone)
             let again = try await append((2...7).map(String.init), storage, key)
             #expect(again.map(\.isDuplicate) == [true, true, false, false, false, false])

@@ -18,7 +18,7 @@ public struct RedisReplication: Sendable {
 
     /// Waits until the replica has all that the primary has written.
     public func catchesUp() async throws {
-        try await eventually("the replica has caught up") { try await primary.cli("WAIT", "1", "1000") == "1" }
+        try await primary.isCopied(to: [replica])
     }
 
     /// Where a client finds the one that is the primary: the first of both that says so.
@@ -38,6 +38,24 @@ public struct RedisReplication: Sendable {
 }
 
 extension RedisServer {
+    /// Waits until the replicas have all that this server has written.
+    public func isCopied(to replicas: [RedisServer]) async throws {
+        try await eventually("the replicas have caught up") {
+            let written = try await replicationFact("master_repl_offset")
+            for replica in replicas {
+                guard try await replica.replicationFact("master_link_status") == "up",
+                    try await replica.replicationFact("slave_repl_offset") == written
+                else { return false }
+            }
+            return written != nil
+        }
+    }
+
+    private func replicationFact(_ name: String) async throws -> String? {
+        let lines = try await cli("INFO", "replication").split(whereSeparator: \.isNewline)
+        return lines.first { $0.hasPrefix(name + ":") }.map { String($0.dropFirst(name.count + 1)) }
+    }
+
     /// Lets go of the replicas and takes none any more; everything else goes on.
     public func refuseReplicas() async throws {
         try await cli("ACL", "SETUSER", "default", "-psync", "-sync")
