@@ -11,7 +11,8 @@ internal import Synchronization
 public final class RedisStorage: Storage {
     let client: RedisClient
     let layout: KeyLayout
-    let policy: StorePolicy
+    /// How the storage treats what it keeps.
+    public let policy: StorePolicy
     let clock: (@Sendable () -> Timestamp)?
     let watch: LogWatch
     private let servers: ServerGauges
