@@ -62,6 +62,8 @@ let package = Package(
         // Tests. BatonTesting is what they share: the storage contract, the reference model, servers and processes.
         .target(
             name: "BatonTesting", dependencies: ["BatonCore", "BatonTelemetry", "CBatonPlatform"], path: "Tests/BatonTesting", swiftSettings: flags),
+        .executableTarget(
+            name: "TurnWorker", dependencies: ["Baton", "BatonCore"], path: "Tests/TurnWorker", swiftSettings: flags),
         .target(name: "CBatonAllocations", path: "Tests/CBatonAllocations"),
         .testTarget(name: "BatonTelemetryTests", dependencies: ["BatonTelemetry", "BatonTesting"], swiftSettings: flags),
         .testTarget(name: "BatonIOTests", dependencies: ["BatonIO", "BatonTesting", "CBatonPlatform"], swiftSettings: flags),
@@ -81,7 +83,7 @@ let package = Package(
             swiftSettings: flags),
         .testTarget(
             name: "BatonCLITests",
-            dependencies: ["BatonCLI", "Baton", "BatonCore", "BatonRedis", "BatonRedisClient", "BatonHTTP", "BatonIO", "BatonTesting"],
+            dependencies: ["BatonCLI", "Baton", "BatonCore", "BatonRedis", "BatonRedisClient", "BatonHTTP", "BatonIO", "BatonTesting", "TurnWorker"],
             swiftSettings: flags),
     ],
     swiftLanguageModes: [.v6]

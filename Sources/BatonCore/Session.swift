@@ -2,7 +2,7 @@
 public struct Session: Sendable {
     /// Which session.
     public let key: SessionKey
-    private let store: SessionStore
+    let store: SessionStore
 
     init(key: SessionKey, store: SessionStore) {
         self.key = key

@@ -26,6 +26,9 @@ public final class SessionStore: Sendable {
         case clearEvents = "clear_events"
         case getState = "get_state"
         case changeState = "change_state"
+        case acquireLease = "acquire_lease"
+        case renewLease = "renew_lease"
+        case releaseLease = "release_lease"
         case checkHealth = "check_health"
     }
 
@@ -34,6 +37,7 @@ public final class SessionStore: Sendable {
 
     let storage: any Storage
     let feeds: FeedHub
+    let bells: LeaseBells
     private let observer: OperationObserver?
 
     /// A store on `storage`.
@@ -45,12 +49,14 @@ public final class SessionStore: Sendable {
         self.storage = storage
         self.observer = observer
         self.feeds = FeedHub(storage: storage, executor: executor)
+        self.bells = LeaseBells(storage)
     }
 
     private init(_ other: SessionStore, on storage: any Storage) {
         self.storage = storage
         observer = other.observer
         feeds = other.feeds
+        bells = other.bells
     }
 
     /// The same store, whose writes promise this durability instead of the one it was opened with.
@@ -92,12 +98,10 @@ public final class SessionStore: Sendable {
     }
 
     /// The session, created from the draft when it is not there; an existing one is left as it is.
-    /// - Throws: ``StoreError/Code/invalidField``, also when the store requires a lifetime and the draft has none.
     public func findOrCreate(
         _ key: SessionKey, _ draft: SessionDraft = SessionDraft()
     ) async throws(StoreError) -> (session: SessionSnapshot, created: Bool) {
         let draft = try draft.checked()
-        try storage.policy.check(draft.lifetime)
         return try await perform(.createSession) { () throws(StoreError) in try await self.storage.create(draft, at: key) }
     }
 
@@ -114,7 +118,6 @@ public final class SessionStore: Sendable {
         _ key: SessionKey, with patch: SessionPatch, expectedVersion: Int? = nil, epoch: Int? = nil
     ) async throws(StoreError) -> SessionSnapshot {
         let patch = try patch.checked()
-        if case .set(nil) = patch.ttl { try storage.policy.check(.unlimited) }
         return try await perform(.updateSession) { () throws(StoreError) in
             try await self.storage.update(key, with: patch, expectedVersion: expectedVersion, epoch: epoch)
         }
@@ -148,7 +151,6 @@ public final class SessionStore: Sendable {
             throw StoreError(.tooLarge, "a batch has 1 to \(EventDraft.maximumBatch) events, not \(batch.events.count)")
         }
         if let key = batch.idempotencyKey { _ = try Name.checked(key, "the idempotency key") }
-        if batch.createsSession { try storage.policy.check(.storeDefault) }
         if let seq = batch.expectedSeq { try Check.range(seq, 0...Int.max, "the expected seq") }
         return try await perform(.appendEvents) { () throws(StoreError) in try await self.storage.append(batch, to: key) }
     }
@@ -240,6 +242,7 @@ public final class SessionStore: Sendable {
         let (followers, feeds) = feeds.counts
         return storage.gauges + [
             StorageGauge("followers", help: "Followers of sessions.", value: Double(followers)),
+            StorageGauge("lease_waiters", help: "Calls that wait for the lease of a session.", value: Double(bells.count)),
             StorageGauge("feeds", help: "Sessions that are followed; each is read once for all its followers.", value: Double(feeds)),
         ]
     }
@@ -247,10 +250,11 @@ public final class SessionStore: Sendable {
     /// Ends all followers, finishes what is under way, and closes the storage. Later calls throw ``StoreError/storeClosed``.
     public func close() async {
         feeds.close()
+        bells.close()
         await storage.close()
     }
 
-    private func perform<Result>(
+    func perform<Result>(
         _ operation: Operation, _ body: () async throws(StoreError) -> sending Result
     ) async throws(StoreError) -> sending Result {
         guard let observer else { return try await body() }

@@ -78,8 +78,10 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
         case unconfirmed(replicas: Int, receipt: AppendReceipt?, idempotencyKey: String?)
         /// The epoch of the session's last lease; 0 when there was none.
         case epoch(Int)
-        /// The lease that somebody else holds; `nil` when it is free and others wait for it.
-        case lease(Lease?)
+        /// The lease that somebody else holds, `nil` when it is free and others wait for it; and how many wait before the caller.
+        case busy(Lease?, ahead: Int)
+        /// The agent whose turn it is; `nil` for nobody.
+        case activeAgent(String?)
         /// Where reading a topic can go on after a cursor is gone.
         case topicGone(earliest: TopicOffset, tail: TopicOffset, generation: String)
     }

@@ -101,8 +101,13 @@ public final class RemoteStorage: Storage {
 
     /// `POST S/events`, repeated under the same idempotency key when the answer was lost.
     public func append(_ batch: EventBatch, to key: SessionKey) async throws(StoreError) -> AppendReceipt {
-        var request = Request(.post, key.path + "/events", query: batch.createsSession ? "create=true" : nil, body: batch.wireForm).showing(
-            batch.epoch)
+        var parameters = Parameters()
+        if batch.createsSession { parameters.add("create", "true") }
+        if let agent = batch.agent {
+            parameters.add("activeAgent", agent.to)
+            if let previous = agent.from { parameters.add("previousAgent", previous) }
+        }
+        var request = Request(.post, key.path + "/events", query: parameters.text, body: batch.wireForm).showing(batch.epoch)
         if let seq = batch.expectedSeq { request.headers.add("If-Match", "\"\(seq)\"") }
         let needsKey = batch.idempotencyKey == nil && batch.events.contains { $0.id == nil }
         let name = batch.idempotencyKey ?? (needsKey ? Randomness.uuid7(at: SystemClock.now()) : nil)
@@ -170,6 +175,39 @@ public final class RemoteStorage: Storage {
         _ = try await send(Request(.delete, key.path + "/events").showing(epoch))
     }
 
+    // MARK: - Leases
+
+    /// `POST S/lease`. Who shows a ticket may wait at the daemon, where word of a lease that became free comes first.
+    public func acquireLease(_ request: LeaseRequest, on key: SessionKey) async throws(StoreError) -> Lease {
+        // Whoever asks again by the same name gets it anew, so a second request does no harm, unless it took what a third has stolen since.
+        let reply = try await send(Request(.post, key.path + "/lease", body: request.wireForm), repeatable: !request.steals)
+        return try Lease(answer: reply.body)
+    }
+
+    /// `PUT S/lease`.
+    public func renewLease(_ epoch: Int, for ttl: Int, on key: SessionKey) async throws(StoreError) -> Lease {
+        var writer = JSONWriter()
+        writer.object { writer in
+            writer.name("epoch")
+            writer.int(epoch)
+            writer.name("ttl")
+            writer.seconds(ofMilliseconds: ttl)
+        }
+        return try Lease(answer: try await send(Request(.put, key.path + "/lease", body: writer.bytes), repeatable: true).body)
+    }
+
+    /// `DELETE S/lease`.
+    public func releaseLease(_ epoch: Int, on key: SessionKey) async throws(StoreError) {
+        _ = try await send(Request(.delete, key.path + "/lease", query: "epoch=\(epoch)"), repeatable: true)
+    }
+
+    /// `DELETE S/lease?ticket=…`.
+    public func leaveLine(_ ticket: String, on key: SessionKey) async throws(StoreError) {
+        var parameters = Parameters()
+        parameters.add("ticket", ticket)
+        _ = try await send(Request(.delete, key.path + "/lease", query: parameters.text), repeatable: true)
+    }
+
     // MARK: - State
 
     /// `GET …/state`.
@@ -179,8 +217,8 @@ public final class RemoteStorage: Storage {
 
     /// `POST …/state`, which changes keys in one step.
     public func change(_ scope: StateScope, _ changes: [StateChange], epoch: Int?) async throws(StoreError) -> [String: JSON] {
-        let request = Request(.post, try path(of: scope), query: scope.query, body: StateChange.wireForm(of: changes.map { ($0.key, $0) })).showing(
-            epoch)
+        var request = Request(.post, try path(of: scope), query: scope.query, body: StateChange.wireForm(of: changes.map { ($0.key, $0) }))
+        if case .session = scope { request = request.showing(epoch) }
         return try StateObject.decode(try await send(request).body)
     }
 

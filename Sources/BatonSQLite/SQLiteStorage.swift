@@ -23,8 +23,7 @@ public final class SQLiteStorage: Storage {
     private let attendant: Attendant?
     private let observers = Observers()
     private let statistics = Statistics()
-    /// How the storage treats what it keeps.
-    public let policy: StorePolicy
+    private let policy: StorePolicy
     private let durability: SQLiteConfiguration.Durability
     private let ending = Ending()
 
@@ -266,6 +265,33 @@ extension SQLiteStorage {
     /// Queues, commits, log and checkpoints.
     public var gauges: [StorageGauge] {
         statistics.gauges(writerQueue: writer.queue.depth, readerQueue: readers?.queue.depth ?? 0)
+    }
+}
+
+// MARK: - Leases
+
+extension SQLiteStorage {
+    /// Gives the lease, or a place in the line.
+    public func acquireLease(_ request: LeaseRequest, on key: SessionKey) async throws(StoreError) -> Lease {
+        switch try await write({ (writing) throws(StoreError) in try writing.acquireLease(request, on: key) }) {
+        case .granted(let lease): return lease
+        case .busy(let lease, let ahead): throw StoreError.busy(lease, ahead: ahead)
+        }
+    }
+
+    /// Lets a lease last longer.
+    public func renewLease(_ epoch: Int, for ttl: Int, on key: SessionKey) async throws(StoreError) -> Lease {
+        try await write { (writing) throws(StoreError) in try writing.renewLease(epoch, for: ttl, on: key) }
+    }
+
+    /// Ends a lease.
+    public func releaseLease(_ epoch: Int, on key: SessionKey) async throws(StoreError) {
+        try await write { (writing) throws(StoreError) in try writing.releaseLease(epoch, on: key) }
+    }
+
+    /// Takes a ticket out of the line.
+    public func leaveLine(_ ticket: String, on key: SessionKey) async throws(StoreError) {
+        try await write { (writing) throws(StoreError) in try writing.leaveLine(ticket, on: key) }
     }
 }
 

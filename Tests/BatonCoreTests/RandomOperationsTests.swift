@@ -131,6 +131,14 @@ final class FaultyStorage: Storage {
         try await model.change(key, delta, epoch: epoch)
     }
 
+    func acquireLease(_ request: LeaseRequest, on key: SessionKey) async throws(StoreError) -> Lease {
+        try await model.acquireLease(request, on: key)
+    }
+    func renewLease(_ epoch: Int, for ttl: Int, on key: SessionKey) async throws(StoreError) -> Lease {
+        try await model.renewLease(epoch, for: ttl, on: key)
+    }
+    func releaseLease(_ epoch: Int, on key: SessionKey) async throws(StoreError) { try await model.releaseLease(epoch, on: key) }
+    func leaveLine(_ ticket: String, on key: SessionKey) async throws(StoreError) { try await model.leaveLine(ticket, on: key) }
     func observe(_ observer: @escaping @Sendable (StorageHint) -> Void) -> StorageObservation { model.observe(observer) }
 
     func checkHealth() async throws(StoreError) { try await model.checkHealth() }

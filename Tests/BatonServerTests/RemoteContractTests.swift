@@ -73,6 +73,14 @@ private struct WithoutTokens: Storage {
     func change(_ key: SessionKey, _ delta: StateDelta, epoch: Int?) async throws(StoreError) -> SessionState {
         try await remote.change(key, delta, epoch: epoch)
     }
+    func acquireLease(_ request: LeaseRequest, on key: SessionKey) async throws(StoreError) -> Lease {
+        try await remote.acquireLease(request, on: key)
+    }
+    func renewLease(_ epoch: Int, for ttl: Int, on key: SessionKey) async throws(StoreError) -> Lease {
+        try await remote.renewLease(epoch, for: ttl, on: key)
+    }
+    func releaseLease(_ epoch: Int, on key: SessionKey) async throws(StoreError) { try await remote.releaseLease(epoch, on: key) }
+    func leaveLine(_ ticket: String, on key: SessionKey) async throws(StoreError) { try await remote.leaveLine(ticket, on: key) }
     func observe(_ observer: @escaping @Sendable (StorageHint) -> Void) -> StorageObservation { remote.observe(observer) }
     func watch(_ key: SessionKey) -> StorageObservation { remote.watch(key) }
     func checkHealth() async throws(StoreError) { try await remote.checkHealth() }

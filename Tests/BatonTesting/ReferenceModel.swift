@@ -6,7 +6,7 @@ internal import Synchronization
 /// The real storages are checked against it. It is slow on purpose where that is simpler, and expired sessions stay where
 /// they are, unseen, until something takes their place.
 package final class ReferenceModel: Storage {
-    package let policy: StorePolicy
+    private let policy: StorePolicy
     private let clock: @Sendable () -> Timestamp
     private let contents = Mutex(Contents())
     private let observers = Mutex(Observers())
@@ -213,7 +213,7 @@ package final class ReferenceModel: Storage {
     }
 
     /// Does one operation: all of it, or nothing when it throws.
-    private func write<Value: Sendable>(_ operation: (inout Contents) throws(StoreError) -> Value) throws(StoreError) -> Value {
+    func write<Value: Sendable>(_ operation: (inout Contents) throws(StoreError) -> Value) throws(StoreError) -> Value {
         let now = clock()
         let outcome = contents.withLock { contents -> Result<(Value, [StorageHint]), StoreError> in
             guard !contents.isClosed else { return .failure(.storeClosed) }

@@ -14,6 +14,7 @@ extension Command {
             Example(line: "baton append --create demo/ann/first --role user --content 'Hello'", meaning: "One message, the session made if needed"),
             Example(line: "baton append demo/ann/first <conversation.jsonl", meaning: "A recorded conversation"),
             Example(line: "agent | baton append demo/ann/first", meaning: "What a program says, as it says it"),
+            Example(line: "baton append demo/ann/first --epoch 1795000000001 --content 'Hi'", meaning: "Only while the lease of this epoch is held"),
             Example(line: "baton append demo/ann/first --if-match 7 --content 'Hi'", meaning: "Only if nobody else wrote since event 7"),
         ],
         options: AppendOptions.declarations + OwnerOptions.declarations + KeepingOptions.declarations,
@@ -52,7 +53,7 @@ enum AppendOptions {
 
     static let declarations = [
         content.declaration, role.declaration, author.declaration, type.declaration, id.declaration, create.declaration, expectedSeq.declaration,
-        idempotencyKey.declaration, batch.declaration, retry.declaration,
+        idempotencyKey.declaration, LeaseOptions.epoch.declaration, batch.declaration, retry.declaration,
     ]
 }
 
@@ -108,7 +109,9 @@ private struct Appending {
 
     private mutating func append(_ drafts: ArraySlice<EventDraft>, _ progress: inout Progress) async throws {
         guard !drafts.isEmpty else { return }
-        var batch = EventBatch(Array(drafts), expectedSeq: expectedSeq, createsSession: invocation[AppendOptions.create])
+        var batch = EventBatch(
+            Array(drafts), expectedSeq: expectedSeq, createsSession: invocation[AppendOptions.create],
+            epoch: invocation[LeaseOptions.epoch])
         // An answer may be lost: without ids, only a name for the request tells a second attempt from a second request.
         let isNameless = drafts.contains { $0.id == nil } && invocation[AppendOptions.idempotencyKey] == nil
         batch.idempotencyKey = invocation[AppendOptions.idempotencyKey] ?? (isNameless ? Randomness.uuid7(at: SystemClock.now()) : nil)

@@ -3,7 +3,7 @@ internal import BatonCore
 extension Command {
     static let sessions = Command(
         name: "sessions", summary: "Look at sessions, make, change and delete them",
-        commands: [.listSessions, .showSession, .createSession, .updateSession, .touchSession, .deleteSessions])
+        commands: [.listSessions, .showSession, .createSession, .updateSession, .touchSession, .handOffSession, .deleteSessions])
 
     private typealias Options = SessionOptions
 
@@ -85,8 +85,7 @@ extension Command {
         ],
         options: [
             Options.title.declaration, Options.tags.declaration, Options.metadata.declaration, Options.state.declaration, Options.ttl.declaration,
-            Options.participants.declaration,
-            Options.ifExists.declaration,
+            Options.participants.declaration, LeaseOptions.policy.declaration, Options.ifExists.declaration,
         ] + OwnerOptions.declarations + KeepingOptions.declarations,
         arguments: [Argument(name: "SESSION", help: "APP/USER/SESSION, or APP/USER for an id that is made")]
     ) { invocation in
@@ -95,6 +94,7 @@ extension Command {
         if let value = invocation[Options.metadata] { draft.metadata = value.json }
         if let value = invocation[Options.state] { draft.state = try StateDelta(settingMembersOf: value.json, in: "--state") }
         if let value = invocation[Options.participants] { draft.participants = value.json }
+        if let value = invocation[LeaseOptions.policy] { draft.leasePolicy = value }
         switch invocation[Options.ttl] {
         case nil: break
         case .never: draft.lifetime = .unlimited
@@ -124,7 +124,8 @@ extension Command {
         options: [
             Options.title.declaration, Options.tags.declaration, Options.noTags.declaration, Options.metadata.declaration, Options.status.declaration,
             Options.ttl.declaration,
-            Options.participants.declaration, Options.activeAgent.declaration, Options.expectedVersion.declaration,
+            Options.participants.declaration, Options.activeAgent.declaration, LeaseOptions.policy.declaration,
+            Options.expectedVersion.declaration, LeaseOptions.epoch.declaration,
         ] + OwnerOptions.declarations,
         arguments: [SessionName.argument]
     ) { invocation in
@@ -135,6 +136,7 @@ extension Command {
         patch.metadata = invocation[Options.metadata]?.json
         if let value = invocation[Options.status] { patch.status = .set(value) }
         if let value = invocation[Options.participants] { patch.participants = .set(value.json) }
+        if let value = invocation[LeaseOptions.policy] { patch.leasePolicy = .set(value) }
         if let value = invocation[Options.activeAgent] { patch.activeAgent = .set(value.isEmpty ? nil : value) }
         switch invocation[Options.ttl] {
         case nil: break
@@ -143,7 +145,8 @@ extension Command {
         }
         guard patch != SessionPatch() else { throw UsageError(message: "nothing to change was given", command: invocation.path.text) }
         return try await invocation.withStore { store in
-            let session = try await store.update(key, with: patch, expectedVersion: invocation[Options.expectedVersion])
+            let session = try await store.update(
+                key, with: patch, expectedVersion: invocation[Options.expectedVersion], epoch: invocation[LeaseOptions.epoch])
             try SessionPrinter(invocation.console).show(session, withEvents: false)
             return .success
         }
@@ -159,16 +162,45 @@ extension Command {
         }
     }
 
+    private static let handOffSession = Command(
+        name: "handoff", summary: "Hand a session to another agent",
+        discussion: """
+            The active agent changes and an event of the type session.handoff says so, in one step; baton events --type session.handoff shows \
+            all that there were. An agent that has the turn already is refused.
+            """,
+        examples: [
+            Example(line: "baton sessions handoff demo/ann/first billing --reason 'asks about an invoice'", meaning: "Whoever has the turn now"),
+            Example(
+                line: "baton sessions handoff demo/ann/first billing --from triage --context '{\"invoice\": 7}'",
+                meaning: "Only from triage, with what the next agent has to know"),
+        ],
+        options: [Options.from.declaration, Options.reason.declaration, Options.context.declaration, LeaseOptions.epoch.declaration]
+            + OwnerOptions.declarations,
+        arguments: [SessionName.argument, Argument(name: "AGENT", help: "the agent whose turn begins")]
+    ) { invocation in
+        let key = try invocation.session()
+        let handoff = Handoff(
+            to: invocation[argument: "AGENT"] ?? "", from: invocation[Options.from], reason: invocation[Options.reason],
+            context: try invocation[Options.context].map { text throws(StoreError) in try JSON(parsing: text) })
+        return try await invocation.withStore { store in
+            let receipt = try await store.handOff(handoff, in: key, epoch: invocation[LeaseOptions.epoch])
+            for entry in receipt.entries { try EventPrinter(invocation.console).print(try await store.event(entry.id, in: key)) }
+            return .success
+        }
+    }
+
     private static let deleteSessions = Command(
         name: "delete", summary: "Delete sessions with everything that belongs to them; absent ones are fine",
-        examples: [Example(line: "baton sessions delete demo/ann/first", meaning: "Nothing of it remains")], options: OwnerOptions.declarations,
+        examples: [Example(line: "baton sessions delete demo/ann/first", meaning: "Nothing of it remains")],
+        options: [LeaseOptions.epoch.declaration] + OwnerOptions.declarations,
         arguments: [Argument(name: "SESSION", help: SessionName.argument.help, count: .atLeastOne)]
     ) { invocation in
         // All names are understood before anything is deleted.
         let keys = try (invocation.arguments["SESSION"] ?? []).map { try SessionName($0, in: invocation).session() }
         return try await invocation.withStore { store in
             for key in keys {
-                try SessionPrinter(invocation.console).printDeletion(of: key, wasThere: try await store.delete(key))
+                try SessionPrinter(invocation.console).printDeletion(
+                    of: key, wasThere: try await store.delete(key, epoch: invocation[LeaseOptions.epoch]))
             }
             return .success
         }
@@ -192,6 +224,9 @@ private enum SessionOptions {
     static let state = Option<JSONObject?>("state", "JSON", help: "State to begin with", traits: flagOnly)
     static let participants = Option<JSONArray?>("participants", "JSON", help: "Who takes part: an array of names", traits: flagOnly)
     static let activeAgent = Option<String?>("active-agent", "NAME", help: "Whose turn it is", traits: flagOnly)
+    static let from = Option<String?>("from", "NAME", help: "Only if this agent has the turn", traits: flagOnly)
+    static let reason = Option<String?>("reason", "TEXT", help: "Why, for people", traits: flagOnly)
+    static let context = Option<String?>("context", "JSON", help: "What the next agent has to know, any JSON", traits: flagOnly)
     static let expectedVersion = Option<Int?>(
         "if-match", "VERSION", in: 0...Int.max, help: "Change only if this is the session's version", traits: flagOnly)
     static let ttl = Option<Lifetime?>("ttl", "TIME", help: "How long it lives after a write; never: for ever", traits: flagOnly)

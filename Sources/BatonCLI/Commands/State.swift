@@ -52,7 +52,7 @@ extension Command {
             Example(line: "baton state set demo/ann/first city Vienna", meaning: "A text"),
             Example(line: "baton state set demo/ann/first user:limits '{\"calls\": 5}'", meaning: "An object, for all sessions of the user"),
         ],
-        options: [scope.declaration, text.declaration] + OwnerOptions.declarations + KeepingOptions.declarations,
+        options: [scope.declaration, text.declaration, LeaseOptions.epoch.declaration] + OwnerOptions.declarations + KeepingOptions.declarations,
         arguments: [owner, Argument(name: "KEY", help: "the key"), Argument(name: "VALUE", help: "its value")]
     ) { invocation in
         let target = try StateTarget(invocation, scope: invocation[scope])
@@ -60,7 +60,7 @@ extension Command {
         let given = invocation[argument: "VALUE"] ?? ""
         let value = invocation[text] ? JSON(string: given) : (try? JSON(parsing: given)) ?? JSON(string: given)
         return try await invocation.withStore { store in
-            try await target.change(key, .set(value), store)
+            try await target.change(key, .set(value), store, epoch: invocation[LeaseOptions.epoch])
             try invocation.console.write(json: value.bytes)
             return .success
         }
@@ -69,12 +69,14 @@ extension Command {
     private static let deleteState = Command(
         name: "delete", summary: "Remove keys; absent ones are fine",
         examples: [Example(line: "baton state delete demo/ann/first city", meaning: "The key is gone")],
-        options: [scope.declaration] + OwnerOptions.declarations,
+        options: [scope.declaration, LeaseOptions.epoch.declaration] + OwnerOptions.declarations,
         arguments: [owner, Argument(name: "KEY", help: "a key", count: .atLeastOne)]
     ) { invocation in
         let target = try StateTarget(invocation, scope: invocation[scope])
         return try await invocation.withStore { store in
-            for key in invocation.arguments["KEY"] ?? [] { try await target.change(key, .remove, store) }
+            for key in invocation.arguments["KEY"] ?? [] {
+                try await target.change(key, .remove, store, epoch: invocation[LeaseOptions.epoch])
+            }
             return .success
         }
     }
@@ -116,14 +118,14 @@ private enum StateTarget {
         }
     }
 
-    func change(_ key: String, _ operation: StateChange.Operation, _ store: SessionStore) async throws {
+    func change(_ key: String, _ operation: StateChange.Operation, _ store: SessionStore, epoch: Int?) async throws {
         switch self {
-        case .scope(let scope): try await store.change(scope, [StateChange(key, operation)])
+        case .scope(let scope): try await store.change(scope, [StateChange(key, operation)], epoch: epoch)
         case .view(let session):
             var delta = StateDelta()
             try delta.add(key, operation)
             guard !delta.isEmpty else { throw StoreError(.invalidName, "temp: keys are never stored") }
-            try await store.change(session, delta)
+            try await store.change(session, delta, epoch: epoch)
         }
     }
 }

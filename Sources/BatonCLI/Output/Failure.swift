@@ -56,8 +56,10 @@ struct Failure: Error {
         case .gone(let earliest, _, _): "\(error.message); what is left can be read with --after \(earliest)"
         case .epoch(0): "\(error.message); the session has had no lease yet"
         case .epoch(let epoch): "\(error.message); the current epoch is \(epoch)"
-        case .lease(let lease?): "\(error.message): \(lease.holder) has it until \(lease.expiresAt)"
-        case .lease(nil): error.message
+        case .busy(let lease?, _): "\(error.message): \(lease.holder) has it until \(lease.expiresAt)"
+        case .busy(nil, _): error.message
+        case .activeAgent(let agent?): "\(error.message); it is \(agent)"
+        case .activeAgent(nil): "\(error.message); nobody is"
         }
     }
 }

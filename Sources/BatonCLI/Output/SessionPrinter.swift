@@ -23,6 +23,8 @@ struct SessionPrinter {
             ("tail", record.tail.description), ("created", record.createdAt.description), ("updated", record.updatedAt.description),
             ("expires", record.expiresAt?.description ?? "never"), ("tags", record.tags.joined(separator: ", ")),
             ("active agent", record.activeAgent ?? ""),
+            ("lease", record.lease.map { "\($0.holder), epoch \($0.epoch), until \($0.expiresAt)" } ?? ""),
+            ("lease policy", record.leasePolicy == .advisory ? record.leasePolicy.rawValue : ""),
             ("participants", record.participants == .emptyArray ? "" : record.participants.description),
             ("metadata", record.metadata == .emptyObject ? "" : record.metadata.description),
         ]

@@ -41,6 +41,16 @@ package struct ObjectReader {
             return value
         }
 
+        /// A number of seconds, to the millisecond; `nil` for `null`.
+        package func seconds() throws(StoreError) -> Duration? {
+            if isNull { return nil }
+            // A string is no number, although what stands in it may read like one.
+            guard let first = raw.bytes.first, first == UInt8(ascii: "-") || (0x30...0x39).contains(first), let value = Double(raw.description),
+                abs(value) < 1e9
+            else { throw wrongType("a number of seconds") }
+            return .milliseconds(Int((value * 1000).rounded()))
+        }
+
         /// The strings of an array; `nil` for `null`.
         package func strings() throws(StoreError) -> [String]? {
             if isNull { return nil }

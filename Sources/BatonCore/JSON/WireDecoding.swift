@@ -137,3 +137,27 @@ extension SessionQuery.Position {
         self.init(time: Timestamp(milliseconds: time), user: user, id: id)
     }
 }
+
+extension LeaseRequest {
+    /// Reads the body of a request for a lease, and how long it may wait.
+    /// - Throws: ``StoreError/Code/invalidJSON``, ``StoreError/Code/unknownField``, ``StoreError/Code/invalidField``.
+    package static func parsing(_ bytes: [UInt8]) throws(StoreError) -> (request: LeaseRequest, wait: Duration) {
+        var holder: String?
+        var ttl: Duration?
+        var wait = Duration.zero
+        var steals = false
+        var ticket: String?
+        try ObjectReader.document(bytes, at: "") { (field) throws(StoreError) in
+            switch field.name {
+            case "holder": holder = try field.string()
+            case "ttl": ttl = try field.seconds()
+            case "steal": steals = try field.bool() ?? false
+            case "wait": wait = try field.seconds() ?? .zero
+            case "ticket": ticket = try field.string()
+            default: throw field.unknown(allowed: "holder, ttl, steal, wait, ticket")
+            }
+        }
+        guard let holder, let ttl else { throw StoreError(.invalidField, "holder and ttl are both needed: who wants the lease, and for how long") }
+        return (LeaseRequest(holder: holder, ttl: ttl.wholeMilliseconds, steals: steals, ticket: ticket), wait)
+    }
+}

@@ -10,17 +10,23 @@ public struct EventBatch: Hashable, Sendable {
     public var createsSession: Bool
     /// The epoch of the lease that the writer holds.
     public var epoch: Int?
+    /// What becomes of the session's active agent in the same step.
+    public var agent: AgentChange?
 
     /// How many idempotency keys a session remembers; older ones are forgotten first.
     public static let rememberedKeys = 1024
 
     /// A batch with its conditions.
-    public init(_ events: [EventDraft], expectedSeq: Int? = nil, idempotencyKey: String? = nil, createsSession: Bool = false, epoch: Int? = nil) {
+    public init(
+        _ events: [EventDraft], expectedSeq: Int? = nil, idempotencyKey: String? = nil, createsSession: Bool = false, epoch: Int? = nil,
+        agent: AgentChange? = nil
+    ) {
         self.events = events
         self.expectedSeq = expectedSeq
         self.idempotencyKey = idempotencyKey
         self.createsSession = createsSession
         self.epoch = epoch
+        self.agent = agent
     }
 
     /// A number that tells requests with the same idempotency key apart when they are not the same request (FNV-1a over ids and bodies).
@@ -33,7 +39,45 @@ public struct EventBatch: Hashable, Sendable {
             for byte in event.body.bytes { mix(byte) }
             mix(0xFF)
         }
+        if let agent {
+            for byte in agent.to.utf8 { mix(byte) }
+            mix(0xFF)
+            for byte in (agent.from ?? "").utf8 { mix(byte) }
+        }
         return Int(truncatingIfNeeded: hash)
+    }
+}
+
+/// The turn of an agent that ends with a batch, and of another that begins.
+public struct AgentChange: Hashable, Sendable {
+    /// The agent that has to be the active one; `nil` for nobody.
+    public var from: String?
+    /// The agent that becomes the active one.
+    public var to: String
+
+    /// A change from an agent to another.
+    public init(from: String?, to: String) {
+        self.from = from
+        self.to = to
+    }
+
+    /// Checks that the active agent is the one whose turn ends.
+    /// - Throws: ``StoreError/Code/conflict`` with the active agent.
+    public func check(active: String?) throws(StoreError) {
+        let isSame =
+            switch (from, active) {
+            case (nil, nil): true
+            case (let from?, let active?): from.utf8.elementsEqual(active.utf8)
+            default: false
+            }
+        guard isSame else { throw StoreError.otherAgent(active: active) }
+    }
+}
+
+extension StoreError {
+    /// Another agent is the active one than the one whose turn was to end.
+    public static func otherAgent(active: String?) -> StoreError {
+        StoreError(.conflict, "the turn is another agent's than the one that was named", detail: .activeAgent(active))
     }
 }
 

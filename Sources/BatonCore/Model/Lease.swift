@@ -69,10 +69,10 @@ public struct Fence: Hashable, Sendable {
 
     /// Gives a new lease.
     ///
-    /// The first epoch of a session follows from the moment of its creation, so that a worker that was stopped before the session
-    /// was deleted and created again cannot pass for a holder of today.
-    public mutating func grant(holder: String, until expires: Int, sessionCreated created: Int) {
-        epoch = max(epoch, created) + 1
+    /// Epochs grow with the clock, so that one is not given twice where the last lease was forgotten: in a session that was deleted and
+    /// created again, or on a server that took over before it had heard of that lease.
+    public mutating func grant(holder: String, until expires: Int, at now: Int) {
+        epoch = max(epoch + 1, now)
         self.holder = holder
         self.expires = expires
     }
@@ -85,8 +85,13 @@ extension StoreError {
     }
 
     /// Somebody else holds the lease; without one, others are waiting for it already.
-    public static func busy(_ lease: Lease?) -> StoreError {
+    public static func busy(_ lease: Lease?, ahead: Int = 0) -> StoreError {
         StoreError(
-            .busy, lease == nil ? "others are waiting for the session's lease" : "somebody else holds the session's lease", detail: .lease(lease))
+            .busy, lease == nil ? "others are waiting for the session's lease" : "somebody else holds the session's lease",
+            detail: .busy(lease, ahead: ahead))
     }
+
+    /// As many wait for the lease as may.
+    public static let lineIsFull = StoreError(
+        .tooManyRequests, "\(LeaseRequest.longestLine) workers wait for the session's lease already; try again later")
 }

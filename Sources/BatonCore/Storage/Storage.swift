@@ -20,10 +20,7 @@
 /// - Cancelling the calling task ends a wait as soon as it can; whether a write took effect is then unknown.
 ///
 /// `StorageContract` in the tests says the same as code; every storage passes it.
-public protocol Storage: TopicStorage {
-    /// How it treats what it keeps. The store above it refuses what the policy forbids; the storage does the rest.
-    var policy: StorePolicy { get }
-
+public protocol Storage: LeaseStorage, TopicStorage {
     /// Creates the session unless it is there; returns it as it is stored, and whether it was created.
     ///
     /// The draft's state in all three scopes is written with it, only when it was created.
@@ -52,6 +49,9 @@ public protocol Storage: TopicStorage {
     /// earlier in the batch, is a duplicate: it stores nothing, its delta is not applied. The deltas of the
     /// others are applied in order. Afterwards the oldest events over the policy's limit are trimmed, the floor moves, and their
     /// ids are free again.
+    ///
+    /// A batch with an ``AgentChange`` is refused after the check of `expectedSeq` with ``StoreError/Code/conflict`` unless the agent of the
+    /// change is the active one.
     ///
     /// An id that the store made for this generation (`SessionRecord.seq(inMadeID:generation:)`) is a duplicate when its seq has
     /// been given out, and ``StoreError/Code/invalidField`` otherwise.
@@ -151,9 +151,6 @@ extension Storage {
 extension Storage {
     /// Nothing to do: all changes are hinted anyway.
     public func watch(_ key: SessionKey) -> StorageObservation { StorageObservation {} }
-
-    /// Nothing is forbidden here; whoever keeps the sessions may have a policy.
-    public var policy: StorePolicy { StorePolicy() }
 
     /// One that has no choice.
     public func with(durability: Durability) throws(StoreError) -> any Storage {

@@ -24,13 +24,18 @@ struct ScriptReply {
                 .invalidField, "events[\(index)].id is one that the store has yet to make; the session is at seq \(seq)")
         case .fenced: throw StoreError.fenced(current: try int())
         case .busy:
-            let (epoch, expires) = (try int(), try int())
-            throw StoreError.busy(Lease(holder: try text(), epoch: epoch, expiresAt: Timestamp(milliseconds: expires)))
+            let (epoch, expires, holder) = (try int(), try int(), try text())
+            let lease = Lease(holder: holder, epoch: epoch, expiresAt: Timestamp(milliseconds: expires))
+            throw StoreError.busy(expires == 0 ? nil : lease, ahead: Int(nextIfAny()?.integer ?? 0))
+        case .lineIsFull: throw StoreError.lineIsFull
+        case .otherAgent:
+            let agent = try text()
+            throw StoreError.otherAgent(active: agent.isEmpty ? nil : agent)
         case .changedMeanwhile: throw ScriptReply.changedMeanwhile
         case .unknownOutcome:
             throw StoreError(.cancelled, "the connection to Redis broke; whether the call took effect cannot be found out any more")
         case .corrupt: throw StoreError.corrupt("what Redis holds for this session")
-        case .unsuited, nil: throw StoreError.corrupt("the answer of a script")
+        case nil: throw StoreError.corrupt("the answer of a script")
         }
     }
 

@@ -6,13 +6,12 @@ extension Scripts {
     /// ARGV from 9 on: base of the slot's keys, APP escaped, the seq that is expected or nothing, the idempotency key or nothing,
     /// the fingerprint, the most events to keep or 0, whether an absent session is made (1 or 0), its generation, its lifetime, 0
     /// fields, then the count of events; for each its id or nothing, its body, and its state changes; the
-    /// epoch or nothing.
+    /// agent that becomes the active one or nothing, the one that has to be it or nothing for nobody, the epoch or nothing.
     ///
     /// Answers 0, version, seq and milliseconds of the tail, generation, whether more has to be trimmed, then for each event its seq
     /// (negative for a duplicate) and milliseconds.
     static let append = Lua.script(
-        Lua.clock, Lua.names, Lua.head, Lua.fence, Lua.lifetime, Lua.lists, Lua.log, Lua.state, Lua.creation, Lua.commit, Lua.receipt,
-        Scripts.trimming,
+        Lua.clock, Lua.names, Lua.head, Lua.fence, Lua.lifetime, Lua.lists, Lua.log, Lua.state, Lua.creation, Lua.commit, Scripts.trimming,
         """
         local base, app, expected, request, fingerprint = ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
         local maximum = tonumber(ARGV[14])
@@ -59,15 +58,11 @@ extension Scripts {
         end
 
         local done = before()
-        if h and ARGV[3] ~= '' and not has(h, RETRIED) then
-          -- The earlier attempt may have been a plain append, which has to look at the fence should it arrive now.
-          mark(h, RETRIED)
-          redis.call('HSET', KEYS[1], 'h', pack(h))
-        end
         if done == false then return {-6} end
         if done then
-          local version, first, stored, ms, generation = readReceipt(done)
-          local reply = {0, version, first + stored - 1, ms, generation, 0}
+          local version, first, stored, ms, generation = string.match(done, '^(%d+) (%d+) (%d+) (%d+) (%w+)$')
+          first, stored, ms = tonumber(first), tonumber(stored), tonumber(ms)
+          local reply = {0, tonumber(version), first + stored - 1, ms, generation, 0}
           local found = {}
           if h and h.generation == generation then
             for from = 1, count, 500 do
@@ -143,6 +138,11 @@ extension Scripts {
           return {-9, 0}
         end
         if expected ~= '' and tonumber(expected) ~= tail then return {-3, tail} end
+        local agent = ARGV[#ARGV - 2]
+        if agent ~= '' then
+          local active = h and redis.call('HGET', KEYS[1], 'A') or ''
+          if active ~= ARGV[#ARGV - 1] then return {-12, active} end
+        end
         check(h)
         for i = 1, count do checkState(deltas[i]) end
         if not h then redis.call('XLEN', KEYS[2]) end
@@ -151,6 +151,7 @@ extension Scripts {
 
         local isNew = not h
         if isNew then h = create(16, stale) end
+        if agent ~= '' then redis.call('HSET', KEYS[1], 'A', agent) end
         local now, everything = h.now, false
         local index, size = {}, 0
         for i = 1, count do
@@ -196,7 +197,7 @@ extension Scripts {
             string.format('%s %.0f %.0f %.0f %s', fingerprint, h.version + 1, h.seq, h.ms, table.concat(entries)))
           mark(h, REQUESTS)
         end
-        commit(h, receipt(h.version + 1, h.seq, now, fresh, h.generation), everything)
+        commit(h, string.format('%.0f %.0f %.0f %.0f %s', h.version + 1, tail + 1, fresh, now, h.generation), everything)
         if isNew then
           list(h, true)
           sweep(base, app)

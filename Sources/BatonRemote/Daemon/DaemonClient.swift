@@ -116,7 +116,10 @@ extension StoreError {
                 idempotencyKey: document["idempotencyKey"]?.stringValue)
         }
         if let epoch = document["currentEpoch"]?.intValue { detail = .epoch(epoch) }
-        if let lease = document["lease"], let held = try? Lease(decoding: lease) { detail = .lease(held) }
+        if let ahead = document["ahead"]?.intValue, let lease = document["lease"] {
+            detail = .busy(try? Lease(decoding: lease), ahead: ahead)
+        }
+        if let agent = document["activeAgent"] { detail = .activeAgent(agent.stringValue) }
         self.init(Code(rawValue: code), message, detail: detail)
     }
 }

@@ -104,6 +104,13 @@ private struct SessionFields {
 }
 
 extension Lease {
+    /// The lease that was asked for.
+    init(answer bytes: [UInt8]) throws(StoreError) {
+        var scanner = WireScanner()
+        guard let lease = try Lease(decoding: scanner.json(bytes.span)) else { throw WireError.incompatible("no lease") }
+        self = lease
+    }
+
     /// A lease object; `nil` for `null`.
     init?(decoding value: JSON) throws(StoreError) {
         if value.isNull { return nil }

@@ -122,6 +122,39 @@ extension EventBatch {
     }
 }
 
+extension LeaseRequest {
+    var wireForm: [UInt8] {
+        var writer = JSONWriter(reserving: 128)
+        writer.object { writer in
+            writer.name("holder")
+            writer.string(holder)
+            writer.name("ttl")
+            writer.seconds(ofMilliseconds: ttl)
+            if steals {
+                writer.name("steal")
+                writer.bool(true)
+            }
+            if let ticket {
+                writer.name("ticket")
+                writer.string(ticket)
+            }
+            if patience > 0 {
+                writer.name("wait")
+                writer.seconds(ofMilliseconds: patience)
+            }
+        }
+        return writer.bytes
+    }
+}
+
+extension JSONWriter {
+    /// Milliseconds as a number of seconds.
+    mutating func seconds(ofMilliseconds value: Int) {
+        let (whole, rest) = value.quotientAndRemainder(dividingBy: 1000)
+        raw((rest == 0 ? "\(whole)" : "\(whole).\(String(1000 + rest).dropFirst())").utf8)
+    }
+}
+
 extension EventPatch {
     var wireForm: [UInt8] {
         var writer = JSONWriter(reserving: content.bytes.count + 64)

@@ -22,6 +22,10 @@ extension Writing {
             throw StoreError(.preconditionFailed, "the session is at seq \(seq), not \(expected)", detail: .current(seq))
         }
 
+        if let agent = batch.agent {
+            try agent.check(active: try living.map { (row) throws(StoreError) in try reading.profile(of: row.pk).activeAgent } ?? nil)
+        }
+
         var row: SessionRow
         if let living {
             row = living
@@ -33,6 +37,7 @@ extension Writing {
         row.fence = fence
         try store(plan, &row, clock: reading.now)
         try trim(&row)
+        if let agent = batch.agent { try db.run("UPDATE profiles SET active_agent = ?2 WHERE session = ?1", row.pk, agent.to) }
         row.change(at: plan.now)
         let receipt = AppendReceipt(entries: plan.entries(generation: row.generation), version: row.version, tail: row.tail)
         if let name = batch.idempotencyKey { try remember(receipt, of: name, batch, &row) }

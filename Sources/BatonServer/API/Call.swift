@@ -111,6 +111,16 @@ struct Call: Sendable {
         return epoch
     }
 
+    /// The change of the active agent that goes with an append.
+    func agentChange() throws -> AgentChange? {
+        let previous = try text("previousAgent").map { try Name.checked($0, "previousAgent") }
+        guard let agent = try text("activeAgent") else {
+            guard previous == nil else { throw StoreError(.invalidParameter, "previousAgent is given without activeAgent") }
+            return nil
+        }
+        return AgentChange(from: previous, to: try Name.checked(agent, "activeAgent"))
+    }
+
     /// Whether a deletion shall answer with what it deleted (RFC 7240 §4.2).
     var prefersRepresentation: Bool { request.headers.contains("Prefer", token: "return=representation") }
 

@@ -51,12 +51,14 @@ struct Problem: Error {
             }
             if let idempotencyKey { members.append(("idempotencyKey", JSON(string: idempotencyKey))) }
         case .epoch(let epoch): members.append(("currentEpoch", JSON(int: epoch)))
-        case .lease(let lease):
+        case .busy(let lease, let ahead):
             if let lease {
                 members.append(("holder", JSON(string: lease.holder)))
                 members.append(("expiresAt", JSON(string: lease.expiresAt.description)))
             }
             members.append(("lease", lease.map { JSON(lease: $0) } ?? .null))
+            members.append(("ahead", JSON(int: ahead)))
+        case .activeAgent(let agent): members.append(("activeAgent", agent.map { JSON(string: $0) } ?? .null))
         case .topicGone(let earliest, let tail, let generation):
             members.append(("earliest", JSON(string: earliest.text)))
             members.append(("tail", JSON(string: tail.text)))
@@ -69,7 +71,7 @@ struct Problem: Error {
 
     /// After how many seconds a busy lease may be free: when it ends, or soon when nobody knows.
     private static func patience(_ detail: StoreError.Detail) -> Int {
-        guard case .lease(let lease?) = detail else { return 1 }
+        guard case .busy(let lease?, _) = detail else { return 1 }
         return min(max(1, (lease.expiresAt.milliseconds - SystemClock.now().milliseconds + 999) / 1000), 3600)
     }
 

@@ -10,6 +10,10 @@ extension Route {
                 .header("If-Match", "The last seq that the writer knows; 412 when it is another."),
                 .header("Idempotency-Key", "A name for this request; a retry under the same name stores nothing."),
                 .epoch,
+                .query("activeAgent", "string", "The agent that becomes the active one in the same step; POST …/handoff does more."),
+                .query(
+                    "previousAgent", "string",
+                    "With activeAgent: the agent that has to be the active one; 409 when it is not. Without it nobody may be."),
             ],
             request: "NewEvents", responses: [(201, "AppendReceipt"), (200, "AppendReceipt")]
         ) { api, call in
@@ -17,7 +21,7 @@ extension Route {
             for draft in drafts { try call.grant.checkWrite(of: draft.delta) }
             let batch = EventBatch(
                 drafts, expectedSeq: try call.expectedNumber(), idempotencyKey: call.idempotencyKey, createsSession: try call.bool("create"),
-                epoch: try call.epoch())
+                epoch: try call.epoch(), agent: try call.agentChange())
             let receipt = try await api.store.append(batch, to: call.session())
             return .json(receipt.isDuplicate ? 200 : 201, reserving: 64 + 192 * receipt.entries.count) { $0.receipt(receipt) }
         },

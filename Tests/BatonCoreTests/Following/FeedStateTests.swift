@@ -192,6 +192,10 @@ private struct NothingStorage: Storage {
     func state(_ scope: StateScope) throws(StoreError) -> [String: JSON] { throw .noSession }
     func change(_ scope: StateScope, _ changes: [StateChange], epoch: Int?) throws(StoreError) -> [String: JSON] { throw .noSession }
     func change(_ key: SessionKey, _ delta: StateDelta, epoch: Int?) throws(StoreError) -> SessionState { throw .noSession }
+    func acquireLease(_ request: LeaseRequest, on key: SessionKey) throws(StoreError) -> Lease { throw .noSession }
+    func renewLease(_ epoch: Int, for ttl: Int, on key: SessionKey) throws(StoreError) -> Lease { throw .noSession }
+    func releaseLease(_ epoch: Int, on key: SessionKey) throws(StoreError) { throw .noSession }
+    func leaveLine(_ ticket: String, on key: SessionKey) throws(StoreError) { throw .noSession }
     func observe(_ observer: @escaping @Sendable (StorageHint) -> Void) -> StorageObservation { StorageObservation {} }
     func checkHealth() throws(StoreError) {}
     var gauges: [StorageGauge] { [] }

@@ -18,6 +18,9 @@ extension StorageContract {
                 ("state", { _ = try await storage.change(.session(key), [StateChange("k", .set(.null))]) }),
                 ("delta", { _ = try await storage.change(key, StateDelta.setting([("k", "1")])) }),
                 ("clear", { try await storage.clear(key) }),
+                ("a lease", { _ = try await storage.acquireLease(LeaseRequest(holder: "a", ttl: 60_000), on: key) }),
+                ("a stolen lease", { _ = try await storage.acquireLease(LeaseRequest(holder: "b", ttl: 60_000, steals: true), on: key) }),
+                ("a released lease", { try await storage.releaseLease(subject.record(key).lease?.epoch ?? 0, on: key) }),
                 ("delete", { _ = try await storage.delete(key) }),
                 ("append that creates", { _ = try await storage.append(EventBatch([.text("a")], createsSession: true), to: key) }),
             ]

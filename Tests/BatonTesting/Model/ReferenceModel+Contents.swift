@@ -17,6 +17,8 @@ extension ReferenceModel {
     struct StoredSession {
         var record: SessionRecord
         var fence = Fence()
+        /// Who waits for the lease, the longest waiting first.
+        var line: [Ticket] = []
         var state: [String: JSON] = [:]
         /// The events that are left, oldest first.
         var events: [Event] = []

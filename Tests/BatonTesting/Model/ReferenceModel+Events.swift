@@ -33,7 +33,9 @@ extension ReferenceModel.Contents {
             throw StoreError(.preconditionFailed, "the session is at another seq", detail: .current(seq))
         }
 
+        if let agent = batch.agent { try agent.check(active: living.flatMap { sessions[$0].record.activeAgent }) }
         let index = living ?? insert(SessionDraft(), at: key)
+        if let agent = batch.agent { sessions[index].record.activeAgent = agent.to }
         sessions[index].fence = fence
         let now = now(for: sessions[index].record)
         var entries: [AppendReceipt.Entry] = []

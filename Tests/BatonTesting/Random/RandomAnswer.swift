@@ -12,6 +12,7 @@ enum RandomAnswer: Equatable, Sendable {
     case window(EventWindow)
     case state([String: JSON])
     case seen(SessionState)
+    case lease(Lease)
     case failure(StoreError.Code, StoreError.Detail)
 
     /// The same with other names for generations, also where they are part of ids.
@@ -31,7 +32,7 @@ enum RandomAnswer: Equatable, Sendable {
             return session
         }
         switch self {
-        case .nothing, .flag, .state, .seen: return self
+        case .nothing, .flag, .state, .seen, .lease: return self
         case .session(let snapshot, let created): return .session(session(snapshot), created)
         case .sessions(var page):
             page.sessions = page.sessions.map(session)
@@ -47,6 +48,8 @@ enum RandomAnswer: Equatable, Sendable {
         case .window(let window): return .window(EventWindow(events: window.events.map(event), anchor: id(window.anchor)))
         case .failure(let code, .gone(let earliest, let tail, let name)):
             return .failure(code, .gone(earliest: earliest, tail: tail, generation: generation(name)))
+        // How many wait before the caller is a guess.
+        case .failure(let code, .busy(let lease, _)): return .failure(code, .busy(lease, ahead: 0))
         case .failure: return self
         }
     }

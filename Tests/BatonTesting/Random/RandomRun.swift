@@ -40,6 +40,8 @@ struct RandomRun {
     private var names: [String: String] = [:]
     /// The offsets that were given out. Both sides give the same ones, so one list is enough.
     private var offsets: [SessionKey: [Offset]] = [:]
+    /// The epochs that were given out. Both sides give the same ones.
+    private var epochs: [SessionKey: [Int]] = [:]
     /// Where the last page of sessions ended.
     private var position: SessionQuery.Position?
 
@@ -84,18 +86,25 @@ struct RandomRun {
     }
 
     private mutating func compare(_ step: RandomStep) async -> String? {
-        let expected = await answer(to: step, from: sides[0])
-        let actual = await answer(to: step, from: sides[1])
-        if let key = step.maker { await learnGenerations(of: key) }
+        var inner = step
+        var shown: Int?
+        if case .showing(let epoch, let mutation) = step {
+            inner = mutation
+            shown = number(of: epoch, mutation.session)
+        }
+        let expected = await answer(to: inner, from: sides[0], showing: shown).renamed([:])
+        let actual = await answer(to: inner, from: sides[1], showing: shown)
+        if let key = inner.maker { await learnGenerations(of: key) }
         let renamed = actual.renamed(names)
         guard expected == renamed else { return "\(step)\n  model:   \(expected)\n  storage: \(renamed)" }
-        switch (expected, step) {
+        switch (expected, inner) {
         case (.receipt(let receipt), .append(let key, _, _, _, _)):
             offsets[key, default: []] += receipt.entries.map(\.offset)
             for (index, answer) in [expected, actual].enumerated() {
                 if case .receipt(let receipt) = answer { sides[index].ids[key, default: []] += receipt.entries.map(\.id) }
             }
         case (.sessions(let page), _): position = page.next
+        case (.lease(let lease), .acquire(let key, _)): epochs[key, default: []].append(lease.epoch)
         default: break
         }
         return nil
@@ -113,25 +122,33 @@ struct RandomRun {
 
     // MARK: - Steps on one side
 
-    private func answer(to step: RandomStep, from side: Side) async -> RandomAnswer {
+    private func answer(to step: RandomStep, from side: Side, showing epoch: Int?) async -> RandomAnswer {
         do throws(StoreError) {
-            return try await perform(step, on: side)
+            return try await perform(step, on: side, epoch)
         } catch { return .failure(error.code, error.detail) }
     }
 
-    private func perform(_ step: RandomStep, on side: Side) async throws(StoreError) -> RandomAnswer {
+    /// The number that an epoch stands for.
+    private func number(of epoch: RandomEpoch, _ key: SessionKey?) -> Int {
+        switch epoch {
+        case .unknown(let number): number
+        case .recent(let distance): key.flatMap { epochs[$0]?.dropLast(distance).last } ?? 0
+        }
+    }
+
+    private func perform(_ step: RandomStep, on side: Side, _ epoch: Int?) async throws(StoreError) -> RandomAnswer {
         let storage = side.storage
         switch step {
-        case .clock, .compareAll: return .nothing
+        case .clock, .compareAll, .showing: return .nothing
         case .create(let key, let draft):
             let (session, created) = try await storage.create(draft, at: key)
             return .session(session, created)
         case .session(let key, let query): return .session(try await storage.session(key, query), false)
         case .update(let key, let patch, let version):
             let current = try await storage.session(key, SnapshotQuery()).record.version
-            return .session(try await storage.update(key, with: patch, expectedVersion: version.map { $0.distance + current }), false)
+            return .session(try await storage.update(key, with: patch, expectedVersion: version.map { $0.distance + current }, epoch: epoch), false)
         case .touch(let key): return .session(try await storage.touch(key), false)
-        case .delete(let key): return .flag(try await storage.delete(key))
+        case .delete(let key): return .flag(try await storage.delete(key, epoch: epoch))
         case .sessions(var query, let following):
             if following { query.after = position }
             return .sessions(try await storage.sessions(query))
@@ -140,7 +157,8 @@ struct RandomRun {
             var drafts: [EventDraft] = []
             for event in events { drafts.append(try draft(event, key, side)) }
             let batch = EventBatch(
-                drafts, expectedSeq: expected.map { max(0, $0.distance + (seq ?? 0)) }, idempotencyKey: name, createsSession: creating)
+                drafts, expectedSeq: expected.map { max(0, $0.distance + (seq ?? 0)) }, idempotencyKey: name, createsSession: creating,
+                epoch: epoch)
             return .receipt(try await storage.append(batch, to: key))
         case .events(let key, var query, let after, let before):
             query.after = after.map { cursor($0, key) }
@@ -149,14 +167,22 @@ struct RandomRun {
         case .event(let key, let id): return .event(try await storage.event(name(id, key, side), in: key))
         case .window(let key, let id, let before, let after, let roles):
             return .window(try await storage.window(around: name(id, key, side), in: key, before: before, after: after, roles: roles))
-        case .replace(let key, let id, let patch): return .event(try await storage.replace(name(id, key, side), in: key, with: patch))
-        case .remove(let key, let id): return .event(try await storage.remove(id.map { name($0, key, side) }, in: key))
+        case .replace(let key, let id, let patch): return .event(try await storage.replace(name(id, key, side), in: key, with: patch, epoch: epoch))
+        case .remove(let key, let id): return .event(try await storage.remove(id.map { name($0, key, side) }, in: key, epoch: epoch))
         case .clear(let key):
-            try await storage.clear(key)
+            try await storage.clear(key, epoch: epoch)
             return .nothing
         case .state(let scope): return .state(try await storage.state(scope))
-        case .change(let scope, let changes): return .state(try await storage.change(scope, changes))
-        case .changeAll(let key, let delta): return .seen(try await storage.change(key, delta))
+        case .change(let scope, let changes): return .state(try await storage.change(scope, changes, epoch: epoch))
+        case .changeAll(let key, let delta): return .seen(try await storage.change(key, delta, epoch: epoch))
+        case .acquire(let key, let request): return .lease(try await storage.acquireLease(request, on: key))
+        case .renew(let key, let epoch, let ttl): return .lease(try await storage.renewLease(number(of: epoch, key), for: ttl, on: key))
+        case .release(let key, let epoch):
+            try await storage.releaseLease(number(of: epoch, key), on: key)
+            return .nothing
+        case .leaveLine(let key, let ticket):
+            try await storage.leaveLine(ticket, on: key)
+            return .nothing
         }
     }
 
@@ -188,6 +214,16 @@ struct RandomRun {
 }
 
 extension RandomStep {
+    /// The session that a mutation changes.
+    fileprivate var session: SessionKey? {
+        switch self {
+        case .update(let key, _, _), .delete(let key), .append(let key, _, _, _, _), .replace(let key, _, _), .remove(let key, _), .clear(let key),
+            .changeAll(let key, _), .change(.session(let key), _):
+            key
+        default: nil
+        }
+    }
+
     /// The session that the step may have created.
     fileprivate var maker: SessionKey? {
         switch self {

@@ -21,6 +21,12 @@ enum RandomStep: Sendable {
     case state(StateScope)
     case change(StateScope, [StateChange])
     case changeAll(SessionKey, StateDelta)
+    case acquire(SessionKey, LeaseRequest)
+    case renew(SessionKey, RandomEpoch, milliseconds: Int)
+    case release(SessionKey, RandomEpoch)
+    case leaveLine(SessionKey, ticket: String)
+    /// A mutation that shows an epoch.
+    indirect case showing(RandomEpoch, RandomStep)
     /// Everything that can be read is compared.
     case compareAll
 }
@@ -45,6 +51,12 @@ struct RandomEvent: Hashable, Sendable {
 /// A number that is compared with what is stored: the right one, or next to it.
 struct RandomNumber: Hashable, Sendable {
     var distance: Int
+}
+
+/// The epoch of a lease: one that was given out for the session, 0 the last; or one that nobody was given.
+enum RandomEpoch: Hashable, Sendable {
+    case recent(Int)
+    case unknown(Int)
 }
 
 /// A place in a log.
@@ -75,10 +87,45 @@ extension RandomStep {
     private static let patches = ["1", #"{"a":null}"#, #"{"a":{"b":null,"d":1}}"#, #"{"e":{"f":null}}"#].map { JSON(checked: Array($0.utf8)) }
 
     static func random(using random: inout SplitMix64) -> RandomStep {
+        let step = anyStep(using: &random)
+        guard step.isMutation, Int.random(in: 0..<3, using: &random) == 0 else { return step }
+        return .showing(epoch(&random), step)
+    }
+
+    /// Whether it may show an epoch.
+    private var isMutation: Bool {
+        switch self {
+        case .update, .delete, .append, .replace, .remove, .clear, .change, .changeAll: true
+        default: false
+        }
+    }
+
+    private static func epoch(_ random: inout SplitMix64) -> RandomEpoch {
+        Int.random(in: 0..<5, using: &random) == 0
+            ? .unknown(Int.random(in: 0...3, using: &random)) : .recent([0, 0, 0, 1].randomElement(using: &random)!)
+    }
+
+    private static func leaseStep(_ key: SessionKey, using random: inout SplitMix64) -> RandomStep {
+        switch Int.random(in: 0..<10, using: &random) {
+        case 0..<5:
+            return .acquire(
+                key,
+                LeaseRequest(
+                    holder: ["a", "b", "é", "e\u{301}"].randomElement(using: &random)!,
+                    ttl: [1000, 1500, 5000, 30_000].randomElement(using: &random)!,
+                    steals: Int.random(in: 0..<5, using: &random) == 0, ticket: ["x", "y", "z", nil].randomElement(using: &random)!))
+        case 5..<7: return .renew(key, epoch(&random), milliseconds: [1000, 8000].randomElement(using: &random)!)
+        case 7..<9: return .release(key, epoch(&random))
+        default: return .leaveLine(key, ticket: ["x", "y"].randomElement(using: &random)!)
+        }
+    }
+
+    private static func anyStep(using random: inout SplitMix64) -> RandomStep {
         func chance(_ percent: Int, _ random: inout SplitMix64) -> Bool { Int.random(in: 0..<100, using: &random) < percent }
         func pick<Value>(_ values: [Value], _ random: inout SplitMix64) -> Value { values.randomElement(using: &random)! }
         // Most of what happens, happens in two sessions.
         let key = chance(75, &random) ? keys[Int.random(in: 0..<2, using: &random)] : pick(keys, &random)
+        if chance(12, &random) { return leaseStep(key, using: &random) }
         switch Int.random(in: 0..<100, using: &random) {
         case 0..<9:
             let seconds = pick([0, 0, 1, 1, 1, 2, 5, 10, 20, 31, -1, -5, -3600], &random)
@@ -88,7 +135,8 @@ extension RandomStep {
                 key,
                 SessionDraft(
                     title: chance(50, &random) ? "title" : nil, tags: tags.filter { _ in chance(40, &random) }, state: delta(&random),
-                    lifetime: pick([.storeDefault, .storeDefault, .unlimited, .seconds(20), .seconds(31)], &random)))
+                    lifetime: pick([.storeDefault, .storeDefault, .unlimited, .seconds(20), .seconds(31)], &random),
+                    leasePolicy: chance(25, &random) ? .advisory : .exclusive))
         case 18..<22: return .session(key, SnapshotQuery(events: pick([0, 1, 3, 100], &random), filter: filter(&random)))
         case 22..<27:
             return .update(key, patch(&random), version: chance(40, &random) ? RandomNumber(distance: pick([0, 0, 1, -1], &random)) : nil)
@@ -184,7 +232,8 @@ extension RandomStep {
 
     private static func patch(_ random: inout SplitMix64) -> SessionPatch {
         var patch = SessionPatch()
-        switch Int.random(in: 0..<7, using: &random) {
+        switch Int.random(in: 0..<8, using: &random) {
+        case 6: patch.leasePolicy = .set(LeasePolicy.allCases.randomElement(using: &random)!)
         case 0: patch.title = .set(["new", nil].randomElement(using: &random)!)
         case 1: patch.tags = .set(tags.filter { _ in Bool.random(using: &random) })
         case 2: patch.status = .set(SessionRecord.Status.allCases.randomElement(using: &random)!)

@@ -1,0 +1,51 @@
+import BatonCore
+import BatonTesting
+import Glibc
+import Testing
+
+/// Real processes, killed and stopped at random. `BATON_TURN_RUNS` says how many seeds of each kind; a handful is run without it.
+@Suite("Workers that take turns")
+struct TurnTests {
+    private static let runs = getenv("BATON_TURN_RUNS").flatMap { Int(String(cString: $0)) } ?? 1
+    private static let firstSeed = getenv("BATON_TURN_SEED").flatMap { UInt64(String(cString: $0)) } ?? 1
+
+    private func check(_ name: String, workers: Int, sessions: Int, faults: Int, on address: String) async throws {
+        var total = TurnRun.Report()
+        for run in 0..<Self.runs {
+            let seed = Self.firstSeed + UInt64(run)
+            total += try await TurnRun(address: address, seed: seed, workers: workers, sessions: sessions, faults: faults).check()
+        }
+        #expect(total.acknowledged > 0 && total.turns >= total.acknowledged)
+        if Self.runs > 1 { print("\(name): \(Self.runs) runs, \(total)") }
+    }
+
+    @Test("two workers in many sessions of Redis")
+    func pairs() async throws {
+        try await RedisServer.with { server in
+            try await check("pairs on Redis", workers: 2, sessions: 16, faults: 8, on: "redis://127.0.0.1:\(server.port)")
+        }
+    }
+
+    @Test("sixty-four workers in one session of Redis")
+    func crowd() async throws {
+        try await RedisServer.with { server in
+            try await check("a crowd on Redis", workers: 64, sessions: 1, faults: 16, on: "redis://127.0.0.1:\(server.port)")
+        }
+    }
+
+    @Test("two workers in the sessions of one file")
+    func pairsOnAFile() async throws {
+        try await withTemporaryDirectory { directory in
+            try await check("pairs on a file", workers: 2, sessions: 8, faults: 8, on: "sqlite:\(directory)/a.db")
+        }
+    }
+
+    @Test("two workers at a daemon")
+    func pairsAtADaemon() async throws {
+        try await withTemporaryDirectory { directory in
+            try await withDaemon(store: "sqlite:\(directory)/a.db") { daemon in
+                try await check("pairs at a daemon", workers: 2, sessions: 8, faults: 8, on: daemon.url)
+            }
+        }
+    }
+}
