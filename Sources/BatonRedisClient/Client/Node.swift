@@ -45,7 +45,9 @@ final class Node: Sendable {
 
     /// Waits until `deadline` for what is under way, and closes.
     func close(drainingUntil deadline: Deadline, because reason: RedisError) async {
-        for pool in dedicated { pool.close() }
-        for connection in shared { await connection.close(drainingUntil: deadline, because: reason) }
+        await withTaskGroup(of: Void.self) { group in
+            for pool in dedicated { group.addTask { await pool.close(drainingUntil: deadline, because: reason) } }
+            for connection in shared { group.addTask { await connection.close(drainingUntil: deadline, because: reason) } }
+        }
     }
 }

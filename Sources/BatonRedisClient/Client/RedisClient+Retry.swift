@@ -136,7 +136,7 @@ extension RedisClient {
         }
         let pool = node.pool
         do throws(RedisError) {
-            let connection = try pool.lease()
+            let connection = try pool.lease(forWaiting: true)
             let outcome = await connection.send(expecting: count, deadline: deadline, writer(connection))
             if case .failure = outcome { pool.giveBack(connection, isClean: false) } else { pool.giveBack(connection, isClean: true) }
             return outcome

@@ -70,7 +70,7 @@ extension RedisClient {
     ) async throws -> Value {
         let route = try await router.route(keys: key.map { [$0] } ?? [], isReadOnly: false, by: deadline(for: nil))
         let pool = route.node.pool
-        let connection = try pool.lease()
+        let connection = try pool.lease(forWaiting: false)
         do {
             let value = try await body(RedisConnection(connection, of: self))
             // Keys that are still watched must not end the next caller's transaction.

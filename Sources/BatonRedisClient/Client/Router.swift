@@ -57,7 +57,7 @@ enum Router: Sendable {
     func moved(_ redirection: Redirection) throws(RedisError) -> Route {
         switch self {
         case .single: throw Self.notCluster
-        case .cluster(let cluster): Route(node: cluster.moved(redirection), endpoint: redirection.endpoint)
+        case .cluster(let cluster): Route(node: try cluster.moved(redirection), endpoint: redirection.endpoint)
         }
     }
 
@@ -65,7 +65,7 @@ enum Router: Sendable {
     func ask(_ redirection: Redirection) throws(RedisError) -> Route {
         switch self {
         case .single: throw Self.notCluster
-        case .cluster(let cluster): Route(node: cluster.node(at: redirection.endpoint), endpoint: redirection.endpoint)
+        case .cluster(let cluster): Route(node: try cluster.node(at: redirection.endpoint), endpoint: redirection.endpoint)
         }
     }
 

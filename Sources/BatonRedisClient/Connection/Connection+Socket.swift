@@ -69,6 +69,8 @@ extension Connection {
     /// Lets callers go at `deadline`. One timer serves all of them; it is set again for the next deadline when it fires.
     func armSweep(at deadline: Deadline) {
         socket.sweep?.cancel()
+        // Set for a command that came before the end and arrives here after it.
+        guard !state.withLock({ $0.phase == .closed }) else { return }
         // A pause between sweeps bounds what many different deadlines cost.
         let earliest = socket.sweptAt.advanced(by: .milliseconds(1))
         socket.sweep = loop.schedule(at: max(deadline, earliest)) { [weak self] in self?.sweep() }
@@ -138,7 +140,9 @@ extension Connection {
         }
         if isIdle { return finish() }
         flush()
-        socket.drainLimit = loop.schedule(at: deadline) { [weak self] in self?.finish() }
+        socket.drainsUntil = min(deadline, socket.drainsUntil)
+        socket.drainLimit?.cancel()
+        socket.drainLimit = loop.schedule(at: socket.drainsUntil) { [weak self] in self?.finish() }
     }
 
     func finishIfDrained() {

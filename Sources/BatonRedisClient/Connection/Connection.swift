@@ -184,20 +184,17 @@ final class Connection: @unchecked Sendable {
         }
     }
 
-    /// Takes no more commands, waits until `deadline` for the replies of those it has, and closes. May be called more than once.
+    /// Takes no more commands, waits until `deadline` for the replies of those it has, and closes. The earliest deadline of several
+    /// calls counts.
     func close(drainingUntil deadline: Deadline, because reason: RedisError) async {
-        let isFirst = state.withLock { state in
-            defer { state.closeReason = state.closeReason ?? reason }
-            return state.closeReason == nil
-        }
+        state.withLock { $0.closeReason = $0.closeReason ?? reason }
         await withCheckedContinuation { continuation in
             let over = state.withLock { state in
                 if state.phase == .closed { return true }
                 state.drained.append(continuation)
                 return false
             }
-            if over { continuation.resume() }
-            if isFirst { loop.execute { self.drain(until: deadline) } }
+            if over { continuation.resume() } else { loop.execute { self.drain(until: deadline) } }
         }
     }
 }

@@ -4,10 +4,19 @@ internal import Synchronization
 /// Connections that one caller has for itself: for commands that the server holds back, for WATCH, for subscriptions. They are made when
 /// wanted, kept for the next one when they are still whole, and bounded.
 final class DedicatedConnections: Sendable {
+    /// A connection that somebody has.
+    private struct Lease {
+        let connection: Connection
+        /// It was taken for a command that waits on the server, which has nothing to lose when the wait ends early.
+        let isForWaiting: Bool
+    }
+
     private struct State {
         var idle: [Connection] = []
-        var count = 0
+        var leases: [ObjectIdentifier: Lease] = [:]
         var isClosed = false
+
+        var count: Int { idle.count + leases.count }
     }
 
     private let settings: ConnectionSettings
@@ -30,19 +39,19 @@ final class DedicatedConnections: Sendable {
     var count: Int { state.withLock { $0.count } }
 
     /// A connection for the caller alone; it has to be given back.
+    /// - Parameter waiting: for one command that waits on the server.
     /// - Throws: ``RedisError`` with the code `queueFull` or `closed`.
-    func lease() throws(RedisError) -> Connection {
+    func lease(forWaiting waiting: Bool) throws(RedisError) -> Connection {
         let outcome: Result<Connection, RedisError> = state.withLock { state in
             if state.isClosed { return .failure(RedisError(.closed, "the client was closed")) }
-            while let connection = state.idle.popLast() {
-                if !connection.isClosed { return .success(connection) }
-                state.count -= 1
-            }
-            guard state.count < maximum else {
+            var connection = state.idle.popLast()
+            while let kept = connection, kept.isClosed { connection = state.idle.popLast() }
+            guard connection != nil || state.count < maximum else {
                 return .failure(RedisError(.queueFull, "\(maximum) dedicated connections are open already"))
             }
-            state.count += 1
-            return .success(Connection(settings, on: loop, counters: counters))
+            let leased = connection ?? Connection(settings, on: loop, counters: counters)
+            state.leases[ObjectIdentifier(leased)] = Lease(connection: leased, isForWaiting: waiting)
+            return .success(leased)
         }
         return try outcome.get()
     }
@@ -50,27 +59,34 @@ final class DedicatedConnections: Sendable {
     /// Gives a connection back. One that may still have something to say is closed.
     func giveBack(_ connection: Connection, isClean: Bool) {
         let isKept = state.withLock { state in
+            state.leases[ObjectIdentifier(connection)] = nil
             if isClean, !state.isClosed, state.idle.count < Self.maximumIdle, !connection.isClosed {
                 state.idle.append(connection)
                 return true
             }
-            state.count -= 1
             return false
         }
         if !isKept { connection.discard() }
     }
 
-    /// Closes for good: those that are kept now, those in use when they are given back.
-    func close() {
-        state.withLock { $0.isClosed = true }
+    /// Closes for good. Waits on the server end at once; whoever else has a connection gets until `deadline` for its replies.
+    func close(drainingUntil deadline: Deadline, because reason: RedisError) async {
+        let leases = state.withLock { state in
+            state.isClosed = true
+            return Array(state.leases.values)
+        }
         closeIdle()
+        await withTaskGroup(of: Void.self) { group in
+            for lease in leases {
+                group.addTask { await lease.connection.close(drainingUntil: lease.isForWaiting ? .now : deadline, because: reason) }
+            }
+        }
     }
 
     /// Closes those that are kept.
     func closeIdle() {
         let idle = state.withLock { state in
             defer { state.idle = [] }
-            state.count -= state.idle.count
             return state.idle
         }
         for connection in idle { connection.discard() }

@@ -7,6 +7,8 @@ final class ClusterTopology: Sendable {
         var map = SlotMap()
         var primaries: [RedisEndpoint: Node] = [:]
         var replicas: [RedisEndpoint: Node] = [:]
+        /// Those that no slot leads to any more, while the last replies are waited for.
+        var leaving: [ObjectIdentifier: Node] = [:]
         var refresh: Task<RedisError?, Never>?
         var refreshedAt = Deadline(nanoseconds: 0)
         var nextReplica = 0
@@ -96,13 +98,21 @@ final class ClusterTopology: Sendable {
     }
 
     /// The node at an endpoint, for a command that was sent there by another node.
-    func node(at endpoint: RedisEndpoint) -> Node {
-        state.withLock { node(at: endpoint, isReplica: false, in: &$0) }
+    /// - Throws: ``RedisError`` with the code `closed`.
+    func node(at endpoint: RedisEndpoint) throws(RedisError) -> Node {
+        try change { node(at: endpoint, isReplica: false, in: &$0) }
+    }
+
+    /// A redirection may arrive while the client closes; a node made for it then would never be closed.
+    private func change(_ body: (inout State) -> Node) throws(RedisError) -> Node {
+        guard let node = state.withLock({ $0.isClosed ? nil : body(&$0) }) else { throw RedisError(.closed, "the client was closed") }
+        return node
     }
 
     /// MOVED: follows at once, and has all slots looked up, because one that moved is seldom alone.
-    func moved(_ redirection: Redirection) -> Node {
-        let node = state.withLock { state in
+    /// - Throws: ``RedisError`` with the code `closed`.
+    func moved(_ redirection: Redirection) throws(RedisError) -> Node {
+        let node = try change { state in
             state.map.patch(redirection.slot, to: redirection.endpoint)
             return self.node(at: redirection.endpoint, isReplica: false, in: &state)
         }
@@ -179,12 +189,15 @@ final class ClusterTopology: Sendable {
             let before = state.map.nodes
             state.map.adopt(shards, askedAt: moment)
             if !before.isEmpty, Set(before) != Set(state.map.nodes) { counters.topologyChanged() }
-            return dropUnknown(in: &state)
+            let gone = dropUnknown(in: &state)
+            for node in gone { state.leaving[ObjectIdentifier(node)] = node }
+            return gone
         }
         for node in gone {
             Task {
                 await node.close(
                     drainingUntil: .after(configuration.commandTimeout), because: RedisError(.connectionLost, "the node left the cluster"))
+                _ = state.withLock { $0.leaving.removeValue(forKey: ObjectIdentifier(node)) }
             }
         }
         return shards == nil ? failure : nil
@@ -242,7 +255,7 @@ final class ClusterTopology: Sendable {
     func close(drainingUntil deadline: Deadline, because reason: RedisError) async {
         let (nodes, refresh) = state.withLock { state -> ([Node], Task<RedisError?, Never>?) in
             state.isClosed = true
-            return (Array(state.primaries.values) + Array(state.replicas.values), state.refresh)
+            return (Array(state.primaries.values) + Array(state.replicas.values) + Array(state.leaving.values), state.refresh)
         }
         refresh?.cancel()
         await withTaskGroup(of: Void.self) { group in

@@ -90,42 +90,6 @@ struct OutageTests {
         }
     }
 
-    @Test("leaves no descriptor behind after 20 reconnect storms")
-    func storms() async throws {
-        try await FakeRedis.with { request in
-            request.name == "DROP" ? .hangUp : .reply(.integer(1))
-        } _: { fake in
-            let loop = try EventLoop()
-            try await withClient("redis://127.0.0.1:\(fake.port)", on: [loop]) { client in
-                try await client.send(PING())
-                for storm in 1...20 {
-                    await withTaskGroup(of: Void.self) { group in
-                        for caller in 0..<32 {
-                            group.addTask {
-                                let words: [RedisArgument] = caller == storm ? ["DROP"] : ["GET", "k"]
-                                _ = await FaultTests.result(client, RawCommand(words, retrySafety: .never), .after(.seconds(60)))
-                            }
-                        }
-                        // Waits for the server that are cut off by their deadline, each with a connection of its own.
-                        for _ in 0..<4 {
-                            group.addTask {
-                                _ = try? await client.send(RawCommand(["GET", "b"], blocks: .seconds(1)), deadline: .after(.milliseconds(1)))
-                            }
-                        }
-                    }
-                }
-                try await client.send(PING())
-                try await eventually("only what is in use or kept is open") {
-                    await loop.run { loop.channelCount } <= 1 + client.statistics.dedicatedConnections
-                }
-                #expect(client.statistics.queued == 0)
-            }
-            #expect(await loop.run { loop.channelCount } == 0)
-            try await eventually("the server sees none any more") { fake.openConnections == 0 }
-            await loop.shutdown()
-        }
-    }
-
     @Test("waits for a server that is not there yet")
     func late() async throws {
         try await RedisServer.with { server in

@@ -31,7 +31,7 @@ final class FakeRedis: Sendable {
 
     private struct State {
         var connections = 0
-        var open = 0
+        var open: [Int: Channel] = [:]
         var requests: [Request] = []
     }
 
@@ -79,14 +79,19 @@ final class FakeRedis: Sendable {
     /// Connections accepted so far.
     var connections: Int { state.withLock { $0.connections } }
     /// Connections open now.
-    var openConnections: Int { state.withLock { $0.open } }
+    var openConnections: Int { state.withLock { $0.open.count } }
     /// Commands that arrived so far, those of handshakes included.
     var requests: [Request] { state.withLock { $0.requests } }
+
+    /// Hangs up on everybody.
+    func hangUp() async {
+        await loop.run { for channel in self.state.withLock({ Array($0.open.values) }) { channel.close() } }
+    }
 
     private func accept(_ channel: Channel) -> any ChannelHandler {
         let number = state.withLock { state in
             state.connections += 1
-            state.open += 1
+            state.open[state.connections] = channel
             return state.connections
         }
         return Conversation(number: number, server: self)
@@ -164,6 +169,6 @@ final class FakeRedis: Sendable {
         }
 
         func inputEnded(on channel: Channel) { channel.close() }
-        func closed(_ channel: Channel, because error: IOError?) { server.state.withLock { $0.open -= 1 } }
+        func closed(_ channel: Channel, because error: IOError?) { server.state.withLock { $0.open[number] = nil } }
     }
 }
