@@ -12,12 +12,15 @@ public final class RedisServer: Sendable {
     /// The directory with its files, its Unix socket `redis.sock` among them.
     public let directory: String
     private let arguments: [String]
+    /// What redis-cli needs to be let in.
+    private let access: [String]
     private let state: Mutex<State>
 
-    private init(port: UInt16, directory: String, arguments: [String], process: ChildProcess) {
+    private init(port: UInt16, directory: String, arguments: [String], access: [String], process: ChildProcess) {
         self.port = port
         self.directory = directory
         self.arguments = arguments
+        self.access = access
         state = Mutex(State(process: process))
     }
 
@@ -30,9 +33,12 @@ public final class RedisServer: Sendable {
     /// Starts a server and waits until it takes connections.
     /// - Parameters:
     ///   - options: as on its command line, `--requirepass secret`, after those that give it its place.
-    ///   - usesTLS: listens with TLS on its port and not without.
+    ///   - certificates: listens with TLS on its port and not without.
+    ///   - login: with what `cli` logs in.
     ///   - sentinel: the lines of a Sentinel's configuration; it is started as one.
-    public static func start(_ options: [String] = [], usesTLS: Bool = false, sentinel: [String]? = nil) async throws -> RedisServer {
+    public static func start(
+        _ options: [String] = [], certificates: TestCertificates? = nil, login: RedisTestLogin? = nil, sentinel: [String]? = nil
+    ) async throws -> RedisServer {
         var failure = "no port was free"
         for _ in 0..<30 {
             // Below the range that the system gives out by itself, and with room for the cluster's own port 10,000 above.
@@ -45,12 +51,13 @@ public final class RedisServer: Sendable {
                 try write(sentinel.joined(separator: "\n") + "\n", to: path)
                 arguments = [path, "--sentinel"]
             }
-            arguments += ["--bind", "127.0.0.1", usesTLS ? "--tls-port" : "--port", "\(port)", "--dir", directory, "--daemonize", "no"]
-            if usesTLS { arguments += ["--port", "0"] }
+            arguments += ["--bind", "127.0.0.1", certificates == nil ? "--port" : "--tls-port", "\(port)", "--dir", directory, "--daemonize", "no"]
+            if let certificates { arguments += ["--port", "0"] + certificates.redisOptions }
             if sentinel == nil { arguments += ["--save", "", "--appendonly", "no", "--unixsocket", directory + "/redis.sock"] }
             arguments += options
             let process = try ChildProcess("redis-server", arguments)
-            let server = RedisServer(port: port, directory: directory, arguments: arguments, process: process)
+            let access = (certificates.map { ["--tls", "--cacert", $0.authority] } ?? []) + (login.map(\.cliOptions) ?? [])
+            let server = RedisServer(port: port, directory: directory, arguments: arguments, access: access, process: process)
             if await server.becomesReady() { return server }
             failure = String(decoding: process.output.suffix(500), as: UTF8.self)
             await server.stop()
@@ -61,9 +68,9 @@ public final class RedisServer: Sendable {
 
     /// Starts a server for the time of `body`.
     public static func with<Value>(
-        _ options: [String] = [], usesTLS: Bool = false, _ body: (RedisServer) async throws -> Value
+        _ options: [String] = [], certificates: TestCertificates? = nil, _ body: (RedisServer) async throws -> Value
     ) async throws -> Value {
-        let server = try await start(options, usesTLS: usesTLS)
+        let server = try await start(options, certificates: certificates)
         do {
             let value = try await body(server)
             await server.stop()
@@ -106,8 +113,11 @@ public final class RedisServer: Sendable {
 
     /// Runs redis-cli against it.
     @discardableResult
-    public func cli(_ words: String...) async throws -> String {
-        let run = try await ChildProcess.run("redis-cli", ["-h", "127.0.0.1", "-p", "\(port)"] + words)
+    public func cli(_ words: String...) async throws -> String { try await cli(words) }
+
+    /// Runs redis-cli against it.
+    func cli(_ words: [String]) async throws -> String {
+        let run = try await ChildProcess.run("redis-cli", ["-h", "127.0.0.1", "-p", "\(port)"] + access + words)
         guard run.status == 0 else { throw ChildProcess.Failure(description: "redis-cli \(words): \(run.output)\(run.errors)") }
         return String(run.output.drop { $0.isNewline }.reversed().drop { $0.isNewline }.reversed())
     }
@@ -152,108 +162,20 @@ public final class RedisServer: Sendable {
     }
 }
 
-/// A cluster of redis-servers: three primaries, each with a replica.
-public final class RedisCluster: Sendable {
-    /// The servers; the first three began as primaries.
-    public let servers: [RedisServer]
+/// A user and password of servers under test.
+public struct RedisTestLogin: Sendable {
+    /// The user; `default` is the one without a name.
+    public let user: String
+    /// The password.
+    public let password: String
 
-    private init(servers: [RedisServer]) { self.servers = servers }
-
-    /// Starts a cluster for the time of `body`.
-    public static func with<Value>(replicas: Int = 1, _ options: [String] = [], _ body: (RedisCluster) async throws -> Value) async throws -> Value {
-        var servers: [RedisServer] = []
-        do {
-            for _ in 0..<3 * (1 + replicas) {
-                servers.append(
-                    try await RedisServer.start(
-                        ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--repl-diskless-sync-delay", "0"] + options))
-            }
-            let cluster = RedisCluster(servers: servers)
-            try await cluster.join(replicas: replicas)
-            let value = try await body(cluster)
-            await cluster.stop()
-            return value
-        } catch {
-            await RedisCluster(servers: servers).stop()
-            throw error
-        }
+    /// Makes a login.
+    public init(user: String = "default", password: String) {
+        self.user = user
+        self.password = password
     }
 
-    private func stop() async {
-        await withTaskGroup(of: Void.self) { group in
-            for server in servers { group.addTask { await server.stop() } }
-        }
-    }
-
-    private func join(replicas: Int) async throws {
-        let run = try await ChildProcess.run(
-            "redis-cli",
-            ["--cluster", "create"] + servers.map { "127.0.0.1:\($0.port)" } + ["--cluster-replicas", "\(replicas)", "--cluster-yes"])
-        guard run.status == 0 else { throw ChildProcess.Failure(description: "no cluster: \(run.output.suffix(500))\(run.errors)") }
-        for server in servers {
-            try await eventually("the cluster is whole") {
-                let links = try await server.cli("CLUSTER", "NODES")
-                let isWhole = try await server.cli("CLUSTER", "INFO").contains("cluster_state:ok")
-                // A replica that has not copied its primary yet would never take its place.
-                let role = try await server.cli("ROLE")
-                let isCopied = !role.hasPrefix("slave") || role.contains("\nconnected")
-                return isWhole && isCopied && links.split(separator: "\n").allSatisfy { !$0.contains("disconnected") && !$0.contains("handshake") }
-            }
-        }
-    }
-}
-
-/// A primary, its replicas and the Sentinels that watch them.
-public final class RedisSentinels: Sendable {
-    /// The servers; the first began as the primary.
-    public let servers: [RedisServer]
-    /// The Sentinels.
-    public let sentinels: [RedisServer]
-    /// What the Sentinels call the primary.
-    public static let name = "main"
-
-    private init(servers: [RedisServer], sentinels: [RedisServer]) {
-        self.servers = servers
-        self.sentinels = sentinels
-    }
-
-    /// Starts one primary with two replicas and three Sentinels for the time of `body`.
-    public static func with<Value>(_ body: (RedisSentinels) async throws -> Value) async throws -> Value {
-        var servers: [RedisServer] = []
-        var sentinels: [RedisServer] = []
-        do {
-            let primary = try await RedisServer.start(["--repl-diskless-sync-delay", "0"])
-            servers.append(primary)
-            for _ in 0..<2 { servers.append(try await RedisServer.start(["--replicaof", "127.0.0.1 \(primary.port)"])) }
-            for _ in 0..<3 {
-                sentinels.append(
-                    try await RedisServer.start(sentinel: [
-                        "sentinel monitor \(name) 127.0.0.1 \(primary.port) 2", "sentinel down-after-milliseconds \(name) 800",
-                        "sentinel failover-timeout \(name) 4000", "sentinel parallel-syncs \(name) 2",
-                    ]))
-            }
-            let fixture = RedisSentinels(servers: servers, sentinels: sentinels)
-            for sentinel in sentinels {
-                try await eventually("the Sentinels know each other and the replicas") {
-                    let facts = try await sentinel.cli("SENTINEL", "MASTER", name).split(separator: "\n").map(String.init)
-                    func fact(_ name: String) -> String? { facts.firstIndex(of: name).map { facts[$0 + 1] } }
-                    return fact("num-other-sentinels") == "2" && fact("num-slaves") == "2" && fact("flags") == "master"
-                }
-            }
-            let value = try await body(fixture)
-            await fixture.stop()
-            return value
-        } catch {
-            await RedisSentinels(servers: servers, sentinels: sentinels).stop()
-            throw error
-        }
-    }
-
-    private func stop() async {
-        await withTaskGroup(of: Void.self) { group in
-            for server in sentinels + servers { group.addTask { await server.stop() } }
-        }
-    }
+    var cliOptions: [String] { ["--no-auth-warning", "--user", user, "--pass", password] }
 }
 
 /// Waits until a condition holds, looking again and again.

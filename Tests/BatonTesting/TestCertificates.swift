@@ -17,6 +17,11 @@ public struct TestCertificates: Sendable {
     /// Certificate and key of a client named `client`.
     public var client: (certificate: String, key: String) { pair("client") }
 
+    /// What a redis-server is started with to show the server's certificate and to trust the authority; it asks clients for none.
+    var redisOptions: [String] {
+        ["--tls-cert-file", server.certificate, "--tls-key-file", server.key, "--tls-ca-cert-file", authority, "--tls-auth-clients", "no"]
+    }
+
     private func pair(_ name: String) -> (certificate: String, key: String) {
         ("\(directory)/\(name).pem", "\(directory)/\(name).key")
     }

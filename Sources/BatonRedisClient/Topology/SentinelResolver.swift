@@ -52,7 +52,9 @@ final class SentinelResolver: Sendable {
             var fallback: RedisEndpoint?
             for await answer in group {
                 switch answer {
-                case .failed(let error): if error.isPermanent { failure = error }
+                // Servers and Sentinels have logins and certificates of their own, so it has to be said who refused.
+                case .failed(let error, let sentinel):
+                    if error.isPermanent { failure = RedisError(error.code, "the Sentinel at \(sentinel): \(error.message)", underlying: error) }
                 case .unknown: break
                 case .primary(let endpoint, let sentinel, let others):
                     remember(sentinel, others)
@@ -75,7 +77,7 @@ final class SentinelResolver: Sendable {
     private enum Answer: Sendable {
         case primary(RedisEndpoint, from: RedisEndpoint, others: [RedisEndpoint])
         case unknown
-        case failed(RedisError)
+        case failed(RedisError, by: RedisEndpoint)
     }
 
     private func ask(_ sentinel: RedisEndpoint, on loop: EventLoop, by deadline: Deadline) async -> Answer {
@@ -96,7 +98,7 @@ final class SentinelResolver: Sendable {
                 return .primary(endpoint, from: sentinel, others: (try? SentinelReplies.sentinels(list)) ?? [])
             }
         } catch {
-            return .failed(error)
+            return .failed(error, by: sentinel)
         }
     }
 

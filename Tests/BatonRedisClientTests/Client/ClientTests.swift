@@ -296,9 +296,7 @@ struct ClientTests {
     @Test("talks over TLS, showing a certificate when asked, and refuses servers it cannot trust")
     func tls() async throws {
         let certificates = try await TestCertificates()
-        let (certificate, key) = certificates.server
-        let options = ["--tls-cert-file", certificate, "--tls-key-file", key, "--tls-ca-cert-file", certificates.authority]
-        try await RedisServer.with(options + ["--tls-auth-clients", "no"], usesTLS: true) { server in
+        try await RedisServer.with(certificates: certificates) { server in
             try await withClient("rediss://localhost:\(server.port)?tls_ca=\(certificates.authority)") { client in
                 _ = try await client.send(SET("k", .bytes(Array(repeating: 7, count: 200_000))))
                 #expect(try await client.send(GET("k"))?.count == 200_000)
@@ -310,7 +308,7 @@ struct ClientTests {
                 }
             }
         }
-        try await RedisServer.with(options + ["--tls-auth-clients", "yes"], usesTLS: true) { server in
+        try await RedisServer.with(["--tls-auth-clients", "yes"], certificates: certificates) { server in
             let address = "rediss://127.0.0.1:\(server.port)?tls_ca=\(certificates.authority)"
             try await withClient(address + "&tls_cert=\(certificates.client.certificate)&tls_key=\(certificates.client.key)") { client in
                 try await client.send(PING())

@@ -51,6 +51,43 @@ struct ClusterTests {
         }
     }
 
+    @Test("talks to every node over TLS, also after a redirection, and to none that it cannot trust")
+    func encrypted() async throws {
+        let certificates = try await TestCertificates()
+        try await RedisCluster.with(replicas: 0, certificates: certificates) { cluster in
+            let address = "rediss+cluster://localhost:\(cluster.servers[0].port)?timeout=60000&tls_ca="
+            try await withClient(address + certificates.authority) { client in
+                for number in 0..<60 { _ = try await client.send(SET(RedisKey("key:\(number)"), .init(number))) }
+                let results = try await client.pipeline((0..<60).map { GET(RedisKey("key:\($0)")) })
+                #expect(try results.map { try $0.get().integer } == (0..<60).map { Int64($0) })
+                var keys: [Int] = []
+                for server in cluster.servers { keys.append(Int(try await server.cli("DBSIZE")) ?? 0) }
+                #expect(keys.reduce(0, +) == 60)
+                #expect(!keys.contains(0))
+
+                let before = client.statistics.redirects
+                try await move(HashSlot.of("key:7"), in: cluster, try await identifiers(cluster))
+                #expect(try await client.send(GET("key:7")) == Array("7".utf8))
+                #expect(client.statistics.redirects > before)
+            }
+            try await withClient(address + certificates.otherAuthority) { client in
+                let error = await #expect(throws: RedisError.self) { try await client.send(GET("k")) }
+                #expect(error?.code == .tls)
+            }
+            try await withClient("redis+cluster://localhost:\(cluster.servers[0].port)?timeout=3000") { client in
+                await #expect(throws: RedisError.self) { try await client.send(GET("k")) }
+            }
+        }
+        await certificates.remove()
+    }
+
+    /// What the nodes call themselves.
+    private func identifiers(_ cluster: RedisCluster) async throws -> [Int: String] {
+        var identifiers: [Int: String] = [:]
+        for index in 0..<3 { identifiers[index] = try await cluster.servers[index].cli("CLUSTER", "MYID") }
+        return identifiers
+    }
+
     @Test("loses and doubles no increment while slots move under load")
     func migration() async throws {
         try await RedisCluster.with(replicas: 0) { cluster in
@@ -67,10 +104,7 @@ struct ClusterTests {
                         }
                     }
                     group.addTask {
-                        let ids = try await withThrowingTaskGroup(of: (Int, String).self) { group in
-                            for index in 0..<3 { group.addTask { (index, try await cluster.servers[index].cli("CLUSTER", "MYID")) } }
-                            return try await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
-                        }
+                        let ids = try await identifiers(cluster)
                         // Slots go back and forth between the nodes until the callers are done.
                         var turn = 0
                         while isDone.value < callers {

@@ -62,6 +62,62 @@ struct SentinelTests {
         }
     }
 
+    @Test("talks to Sentinels and servers over TLS, with a login for each, also when another becomes the primary")
+    func secured() async throws {
+        let certificates = try await TestCertificates()
+        let login = RedisTestLogin(user: "watcher", password: "sentinel-secret")
+        try await RedisSentinels.with(certificates: certificates, password: "server-secret", sentinelLogin: login) { fixture in
+            func address(_ options: String, server: String = "server-secret") -> String {
+                let hosts = fixture.sentinels.map { "127.0.0.1:\($0.port)" }.joined(separator: ",")
+                return "rediss+sentinel://:\(server)@\(hosts)/\(RedisSentinels.name)?timeout=60000&tls_ca=\(certificates.authority)" + options
+            }
+            let sentinelLogin = "&sentinel_user=watcher&sentinel_password=sentinel-secret"
+            try await withClient(address(sentinelLogin)) { client in
+                _ = try await client.send(SET("k", 1))
+                #expect(try await fixture.servers[0].cli("GET", "k") == "1")
+                _ = try await fixture.sentinels[0].cli("SENTINEL", "FAILOVER", RedisSentinels.name)
+                // The connection stands; it is the message of a Sentinel that moves it.
+                try await eventually("it was told of the switch") { client.statistics.topologyChanges + client.statistics.lostConnections > 0 }
+                _ = try await client.send(SET("k", 2))
+                #expect(try await client.send(ROLE()) == .primary)
+            }
+
+            func failure(_ address: String, configure change: (inout RedisConfiguration) -> Void = { _ in }) async throws -> RedisError? {
+                try await withClient(address, configure: change) { client in
+                    await #expect(throws: RedisError.self) { try await client.send(PING()) }
+                }
+            }
+            for options in ["&sentinel_user=watcher&sentinel_password=not-it", "&sentinel_password=sentinel-secret", ""] {
+                let error = try await failure(address(options))
+                #expect(error?.code == .authentication, "\(options)")
+                #expect(error?.message.contains("the Sentinel at 127.0.0.1") == true)
+                #expect(error?.message.contains("secret") == false)
+                #expect(error?.message.contains("not-it") == false)
+            }
+            let refused = try await failure(address(sentinelLogin, server: "not-it"))
+            #expect(refused?.code == .authentication)
+            #expect(refused?.message.contains("Sentinel") == false)
+            #expect(refused?.message.contains("not-it") == false)
+
+            // What is trusted for one kind of server is not for the other.
+            let distrusted = try await failure(address(sentinelLogin)) { $0.sentinelTLS?.authorityFile = certificates.otherAuthority }
+            #expect(distrusted?.code == .tls)
+            #expect(distrusted?.message.contains("the Sentinel at") == true)
+            let distrustedServer = try await failure(address(sentinelLogin)) { $0.tls?.authorityFile = certificates.otherAuthority }
+            #expect(distrustedServer?.code == .tls)
+            #expect(distrustedServer?.message.contains("Sentinel") == false)
+            // Neither understands plain text.
+            for change: (inout RedisConfiguration) -> Void in [{ $0.sentinelTLS = nil }, { $0.tls = nil }] {
+                let error = try await failure(address(sentinelLogin)) {
+                    change(&$0)
+                    $0.commandTimeout = .seconds(3)
+                }
+                #expect(error?.wasSent == false)
+            }
+        }
+        await certificates.remove()
+    }
+
     @Test("says what is wrong when no Sentinel knows the name or none answers")
     func unknown() async throws {
         try await RedisSentinels.with { fixture in

@@ -15,11 +15,7 @@ struct SharedTopology: SuiteTrait, TestScoping {
         switch kind {
         case .tls:
             let certificates = try await TestCertificates()
-            let (certificate, key) = certificates.server
-            let options = [
-                "--tls-cert-file", certificate, "--tls-key-file", key, "--tls-ca-cert-file", certificates.authority, "--tls-auth-clients", "no",
-            ]
-            try await RedisServer.with(options, usesTLS: true) { server in
+            try await RedisServer.with(certificates: certificates) { server in
                 try await with("rediss://localhost:\(server.port)?tls_ca=\(certificates.authority)", function)
             }
         case .sentinels:
