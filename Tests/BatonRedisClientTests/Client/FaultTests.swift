@@ -279,6 +279,35 @@ struct FaultTests {
         }
     }
 
+    @Test("does not blame a connection for a refusal that its predecessor gave")
+    func lateReadOnly() async throws {
+        let isDemoted = Counter()
+        try await FakeRedis.with { request in
+            guard request.connection == 1 else { return .reply(.simple("OK")) }
+            return .once({ isDemoted.value > 0 }, .error("READONLY You can't write against a read only replica."))
+        } _: { fake in
+            let loop = try EventLoop()
+            try await withClient("redis://127.0.0.1:\(fake.port)") { client in
+                let executor = HeldExecutor(on: loop)
+                let late = Task(executorPreference: executor) { try await client.send(SET("late", "v")) }
+                try await eventually("it was sent") { fake.requests.contains { $0.words.contains("late") } }
+                executor.hold()
+                let prompt = Task { try await client.send(SET("prompt", "v")) }
+                try await eventually("the other was sent") { fake.requests.contains { $0.words.contains("prompt") } }
+                isDemoted.increment()
+                // Both are refused. One caller hears of it at once and finds the new primary; the other only when that serves already.
+                #expect(try await prompt.value)
+                #expect(executor.count == 1)
+                #expect(fake.connections == 2)
+                executor.release()
+                #expect(try await late.value)
+                #expect(fake.connections == 2)
+                #expect(client.statistics.lostConnections == 1)
+            }
+            await loop.shutdown()
+        }
+    }
+
     @Test("leaves nothing behind when it is let go of without being closed")
     func letGo() async throws {
         try await FakeRedis.with { _ in
