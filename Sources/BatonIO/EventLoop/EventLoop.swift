@@ -100,6 +100,9 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     /// How many iterations have been stalls.
     public var stallCount: Int { stalls.load(ordering: .relaxed) }
 
+    /// Whether other work is to be done in this turn, such as tasks that were resumed with the caller's. On the loop's thread.
+    public var hasPendingWork: Bool { localHead < local.count }
+
     /// Open connections of this loop. On the loop's thread.
     public var channelCount: Int { channels.count }
 

@@ -44,6 +44,8 @@ struct CommandQueue<Waiter: Sendable>: Sendable {
     var count: Int { slots.count }
     /// Slots whose bytes have left and whose replies have not arrived.
     var inFlight: Int { sent }
+    /// Slots whose bytes have not left.
+    var unsent: Int { slots.count - sent }
     /// Whether there are bytes to send.
     var hasOutbound: Bool { !outbound.bytes.isEmpty }
     /// How many bytes there are to send.

@@ -25,22 +25,25 @@ extension Connection {
         var quietSince = Deadline.never
         var reauthentication: Timer?
         var drainLimit: Timer?
+        var drainsUntil = Deadline.never
         /// What a broken stream said, to be the reason for the close that follows.
         var violation: RedisError?
     }
 
     // MARK: Sending
 
+    /// Sends what has gathered until the end of the loop's turn.
+    func flushGathered() {
+        state.withLock { $0.isFlushScheduled = false }
+        flush()
+    }
+
     /// Sends what has gathered.
     func flush() {
-        guard let channel = socket.channel, socket.handshake == nil, channel.isWritable else {
-            state.withLock { $0.isFlushScheduled = false }
-            return
-        }
+        guard let channel = socket.channel, socket.handshake == nil, channel.isWritable else { return }
         var spare: [UInt8] = []
         swap(&spare, &socket.spare)
         var bytes = state.withLock { state -> [UInt8] in
-            state.isFlushScheduled = false
             guard state.queue.hasOutbound else { return spare }
             return state.queue.takeOutbound(replacing: spare)
         }

@@ -10,8 +10,8 @@ typealias ReplyContinuation = UnsafeContinuation<CommandQueue<Connection.Waiter>
 /// A connection to one server, for as long as somebody needs it: it is made when the first command comes, made again when it breaks, and
 /// shared by all callers, whose commands go out in the order they came.
 ///
-/// Callers on the loop's thread write directly while few commands are in flight; beyond that, and from other threads, commands gather and one
-/// scheduled flush sends them all.
+/// A caller on the loop's thread writes directly when nobody else is about to. Otherwise commands gather, as those from other threads do, and
+/// one flush at the end of the loop's turn sends them all; but a server that has little to do gets the first few at once.
 final class Connection: @unchecked Sendable {
     // Sendable: what any thread touches is in `state`, under its lock; `socket` belongs to the loop's thread, where alone it is used.
 
@@ -64,9 +64,9 @@ final class Connection: @unchecked Sendable {
     var socket = Socket()
     private let tickets = Atomic<UInt64>(1)
 
-    /// How many commands may be in flight for a caller on the loop to still write by itself: below it a batch would only add waiting, above
-    /// it every further write costs server and client more than it gains.
-    private static let directWriteLimit = 4
+    /// A server with fewer commands in flight gets work as soon as so many have gathered, instead of waiting for the whole batch. Every
+    /// further write would cost server and client more than it gains.
+    private static let firstBatch = 4
     /// So many bytes are sent at once, whoever else may come.
     private static let batchBytes = 32 << 10
 
@@ -132,7 +132,7 @@ final class Connection: @unchecked Sendable {
                 state.phase = .connecting
                 return (.connect, sweep)
             case .open:
-                if onLoop, state.queue.inFlight < Self.directWriteLimit || state.queue.outboundCount > Self.batchBytes { return (.flush, sweep) }
+                if onLoop, !loop.hasPendingWork || isBatch(state.queue) { return (.flush, sweep) }
                 if state.isFlushScheduled { return (.none, sweep) }
                 state.isFlushScheduled = true
                 return (.scheduleFlush, sweep)
@@ -144,7 +144,7 @@ final class Connection: @unchecked Sendable {
         case .none: break
         case .connect: loop.execute { self.startConnecting() }
         case .flush: flush()
-        case .scheduleFlush: loop.execute { self.flush() }
+        case .scheduleFlush: loop.execute { self.flushGathered() }
         case .refuse(let error):
             counters.refused(error)
             waiter?.resume(.failure(error))
@@ -153,6 +153,11 @@ final class Connection: @unchecked Sendable {
         if sweep != .never {
             if onLoop { armSweep(at: sweep) } else { loop.execute { self.armSweep(at: sweep) } }
         }
+    }
+
+    /// Whether what has gathered should go out before the turn ends.
+    private func isBatch(_ queue: borrowing Queue) -> Bool {
+        queue.inFlight < Self.firstBatch && queue.unsent >= Self.firstBatch || queue.outboundCount > Self.batchBytes
     }
 
     /// The caller with this ticket gives up; it is resumed at once. What was sent keeps its place in the order of replies.
