@@ -136,7 +136,8 @@ extension RedisClient {
         }
         let pool = node.pool
         do throws(RedisError) {
-            let connection = try pool.lease(forWaiting: true)
+            // A write that waits for replicas comes with its WAIT, and is no mere wait.
+            let connection = try pool.lease(forWaiting: count == 1)
             let outcome = await connection.send(expecting: count, deadline: deadline, writer(connection))
             if case .failure = outcome { pool.giveBack(connection, isClean: false) } else { pool.giveBack(connection, isClean: true) }
             return outcome

@@ -58,9 +58,12 @@ final class ClusterTopology: Sendable {
     /// - Throws: ``RedisError`` with the code `clusterUnavailable` or `closed`.
     func allPrimaries(by deadline: Deadline) async throws(RedisError) -> [(endpoint: RedisEndpoint, node: Node)] {
         _ = try await route(keys: [], isReadOnly: false, by: deadline)
-        return state.withLock { state in
-            state.map.nodes.sorted { $0.description < $1.description }.map { ($0, node(at: $0, isReplica: false, in: &state)) }
+        let primaries: [(RedisEndpoint, Node)]? = state.withLock { state in
+            if state.isClosed { return nil }
+            return state.map.nodes.sorted { $0.description < $1.description }.map { ($0, node(at: $0, isReplica: false, in: &state)) }
         }
+        guard let primaries else { throw RedisError(.closed, "the client was closed") }
+        return primaries
     }
 
     private func find(_ slot: Int?, _ isReadOnly: Bool) throws(RedisError) -> Router.Route? {

@@ -199,11 +199,7 @@ struct RedisTopologyDoctorTests {
     @Test("TLS is noticed")
     func encrypted() async throws {
         let certificates = try await TestCertificates()
-        let (certificate, key) = certificates.server
-        let options = [
-            "--tls-cert-file", certificate, "--tls-key-file", key, "--tls-ca-cert-file", certificates.authority, "--tls-auth-clients", "no",
-        ]
-        try await RedisServer.with(RedisDoctorTests.well + options, usesTLS: true) { server in
+        try await RedisServer.with(RedisDoctorTests.well, certificates: certificates) { server in
             let diagnosis = try await Diagnosis("rediss://localhost:\(server.port)?tls_ca=\(certificates.authority)")
             #expect(diagnosis.status == 0)
             #expect(diagnosis.detail("encryption").contains("TLS"))
