@@ -17,16 +17,18 @@ public struct StreamID: Sendable, Hashable, Comparable, CustomStringConvertible,
     }
 
     /// Reads `ms-seq`; nil when the bytes are anything else.
-    public init?(_ bytes: some Collection<UInt8>) {
-        guard let dash = bytes.firstIndex(of: UInt8(ascii: "-")),
-            let milliseconds = Decimal.unsigned(in: bytes[..<dash]),
-            let sequence = Decimal.unsigned(in: bytes[bytes.index(after: dash)...])
+    public init?(_ bytes: ArraySlice<UInt8>) {
+        let text = bytes.span
+        var dash = 0
+        while dash < text.count, text[dash] != UInt8(ascii: "-") { dash += 1 }
+        guard dash < text.count, let milliseconds = Decimal.unsigned(in: text.extracting(first: dash)),
+            let sequence = Decimal.unsigned(in: text.extracting(last: text.count - dash - 1))
         else { return nil }
         self.init(milliseconds, sequence)
     }
 
     /// Reads `ms-seq`; nil when the text is anything else.
-    public init?(_ text: String) { self.init(text.utf8) }
+    public init?(_ text: String) { self.init(Array(text.utf8)[...]) }
 
     /// Reads an ID.
     public init(_ reply: RedisReply) throws(RedisError) {

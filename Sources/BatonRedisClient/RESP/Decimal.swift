@@ -1,20 +1,20 @@
 /// Whole numbers as decimal text, read and written without going through `String`.
 enum Decimal {
     /// Reads an optionally signed decimal number that fills all of `bytes`; nil when it does not or does not fit.
-    static func integer(in bytes: some Collection<UInt8>) -> Int64? {
-        guard let first = bytes.first else { return nil }
-        let negative = first == UInt8(ascii: "-")
-        var digits = bytes.dropFirst(negative || first == UInt8(ascii: "+") ? 1 : 0)[...]
-        guard !digits.isEmpty, digits.count <= 19 else { return nil }
+    static func integer(in bytes: Span<UInt8>) -> Int64? {
+        guard !bytes.isEmpty else { return nil }
+        let isNegative = bytes[0] == UInt8(ascii: "-")
+        let start = isNegative || bytes[0] == UInt8(ascii: "+") ? 1 : 0
+        guard bytes.count > start, bytes.count - start <= 19 else { return nil }
         var value: Int64 = 0
-        while let byte = digits.popFirst() {
+        for index in start..<bytes.count {
             // Wraps below zero for anything under "0", so that one comparison finds every foreign byte.
-            let digit = byte &- UInt8(ascii: "0")
+            let digit = bytes[index] &- UInt8(ascii: "0")
             guard digit <= 9 else { return nil }
             let (product, overflow) = value.multipliedReportingOverflow(by: 10)
             // Counted downwards when negative, because Int64.min has no positive counterpart.
             let (sum, carry) =
-                negative ? product.subtractingReportingOverflow(Int64(digit)) : product.addingReportingOverflow(Int64(digit))
+                isNegative ? product.subtractingReportingOverflow(Int64(digit)) : product.addingReportingOverflow(Int64(digit))
             if overflow || carry { return nil }
             value = sum
         }
@@ -22,11 +22,11 @@ enum Decimal {
     }
 
     /// Reads a decimal number without sign that fills all of `bytes`; nil when it does not or does not fit.
-    static func unsigned(in bytes: some Collection<UInt8>) -> UInt64? {
+    static func unsigned(in bytes: Span<UInt8>) -> UInt64? {
         guard !bytes.isEmpty, bytes.count <= 20 else { return nil }
         var value: UInt64 = 0
-        for byte in bytes {
-            let digit = byte &- UInt8(ascii: "0")
+        for index in 0..<bytes.count {
+            let digit = bytes[index] &- UInt8(ascii: "0")
             guard digit <= 9 else { return nil }
             let (product, overflow) = value.multipliedReportingOverflow(by: 10)
             let (sum, carry) = product.addingReportingOverflow(UInt64(digit))

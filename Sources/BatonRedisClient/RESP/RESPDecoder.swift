@@ -302,7 +302,7 @@ struct RESPDecoder: Sendable {
 
     private func number(_ start: Int, _ end: Int) -> Int64? {
         guard end > start, end - start <= 20 else { return nil }
-        return Decimal.integer(in: buffer[start..<end])
+        return Decimal.integer(in: buffer.span.extracting(start..<end))
     }
 
     private func isDigits(_ start: Int, _ end: Int) -> Bool {

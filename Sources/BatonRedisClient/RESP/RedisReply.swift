@@ -96,7 +96,7 @@ public struct RedisReply: Sendable {
         switch node.kind {
         case .integer: node.integerBits
         case .boolean: Int64(node.b)
-        case .bulkString, .simpleString, .bigNumber: bytes.flatMap { Decimal.integer(in: $0) }
+        case .bulkString, .simpleString, .bigNumber: bytes.flatMap { Decimal.integer(in: $0.span) }
         default: nil
         }
     }

@@ -42,8 +42,8 @@ struct RESPEncoderTests {
         encoder.endCommand()
         let text = "\(UInt64(bitPattern: value))"
         #expect(String(decoding: encoder.bytes, as: UTF8.self) == "*1\r\n$\(text.utf8.count)\r\n\(text)\r\n")
-        #expect(Decimal.integer(in: Array("\(value)".utf8)) == value)
-        #expect(Decimal.unsigned(in: Array(text.utf8)) == UInt64(bitPattern: value))
+        #expect(Decimal.integer(in: Array("\(value)".utf8).span) == value)
+        #expect(Decimal.unsigned(in: Array(text.utf8).span) == UInt64(bitPattern: value))
     }
 
     @Test("names scripts as the server does")
