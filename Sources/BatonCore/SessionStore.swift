@@ -98,10 +98,12 @@ public final class SessionStore: Sendable {
     }
 
     /// The session, created from the draft when it is not there; an existing one is left as it is.
+    /// - Throws: ``StoreError/Code/invalidField``, also when the store requires a lifetime and the draft has none.
     public func findOrCreate(
         _ key: SessionKey, _ draft: SessionDraft = SessionDraft()
     ) async throws(StoreError) -> (session: SessionSnapshot, created: Bool) {
         let draft = try draft.checked()
+        try storage.policy.check(draft.lifetime)
         return try await perform(.createSession) { () throws(StoreError) in try await self.storage.create(draft, at: key) }
     }
 
@@ -118,6 +120,7 @@ public final class SessionStore: Sendable {
         _ key: SessionKey, with patch: SessionPatch, expectedVersion: Int? = nil, epoch: Int? = nil
     ) async throws(StoreError) -> SessionSnapshot {
         let patch = try patch.checked()
+        if case .set(nil) = patch.ttl { try storage.policy.check(.unlimited) }
         return try await perform(.updateSession) { () throws(StoreError) in
             try await self.storage.update(key, with: patch, expectedVersion: expectedVersion, epoch: epoch)
         }
@@ -151,6 +154,7 @@ public final class SessionStore: Sendable {
             throw StoreError(.tooLarge, "a batch has 1 to \(EventDraft.maximumBatch) events, not \(batch.events.count)")
         }
         if let key = batch.idempotencyKey { _ = try Name.checked(key, "the idempotency key") }
+        if batch.createsSession { try storage.policy.check(.storeDefault) }
         if let seq = batch.expectedSeq { try Check.range(seq, 0...Int.max, "the expected seq") }
         return try await perform(.appendEvents) { () throws(StoreError) in try await self.storage.append(batch, to: key) }
     }

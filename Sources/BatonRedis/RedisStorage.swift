@@ -11,7 +11,8 @@ internal import Synchronization
 public final class RedisStorage: Storage {
     let client: RedisClient
     let layout: KeyLayout
-    let policy: StorePolicy
+    /// How the storage treats what it keeps.
+    public let policy: StorePolicy
     let clock: (@Sendable () -> Timestamp)?
     let watch: LogWatch
     private let servers: ServerGauges
@@ -23,8 +24,13 @@ public final class RedisStorage: Storage {
     private final class Life: Sendable {
         let ownsClient: Bool
         let isClosed = Atomic<Bool>(false)
+        /// Whether plain appends get all keys that they might need: from the first session on that needs them.
+        let appendsNeedAllKeys: Atomic<Bool>
 
-        init(ownsClient: Bool) { self.ownsClient = ownsClient }
+        init(ownsClient: Bool, appendsNeedAllKeys: Bool) {
+            self.ownsClient = ownsClient
+            self.appendsNeedAllKeys = Atomic(appendsNeedAllKeys)
+        }
     }
 
     /// The version of the layout of keys that this program knows.
@@ -41,7 +47,7 @@ public final class RedisStorage: Storage {
         self.layout = layout
         policy = configuration.policy
         clock = configuration.clock
-        life = Life(ownsClient: owned)
+        life = Life(ownsClient: owned, appendsNeedAllKeys: policy.ttl(for: .storeDefault) != nil)
         watch = LogWatch(client, layout)
         servers = ServerGauges(client)
         time = ServedTime()
@@ -156,16 +162,30 @@ public final class RedisStorage: Storage {
         } catch { throw StoreError(error) }
     }
 
-    /// Runs a script that writes. `arguments` have places at 1 and 2 for the token and what later attempts say, `keys` one for the fence;
-    /// they are filled in here. The epoch comes last.
+    /// What all attempts of one write have in common.
+    struct WriteRequest {
+        /// Tells it from all others in the log.
+        let token = Randomness.bytes(8)
+        let deadline: Deadline
+        /// The attempt that comes next.
+        var attempt = 1
+    }
+
+    private var longestWait: Duration { client.configuration.commandTimeout + (confirmation?.wait ?? .zero) * 2 }
+
+    /// A write that begins now.
+    func writeRequest() -> WriteRequest { WriteRequest(deadline: Deadline.after(longestWait)) }
+
+    /// Runs a script that writes. `arguments` have places at 1 and 2 for the token and what later attempts say; they are filled in here. The epoch
+    /// comes last.
     ///
     /// When the connection breaks after the script was sent, it is sent again until its deadline. The later attempt looks for what
     /// the earlier did, and keeps it from doing anything if it should arrive late; see ``Lua/log``.
     /// - Throws: also ``StoreError/Code/unconfirmed`` when the script has done its work, and fewer replicas have it than were asked for.
     func write(
-        _ script: RedisScript, _ keys: [RedisKey], fence: Int = SessionNames.fence, _ arguments: [RedisArgument], epoch: Int? = nil
+        _ script: RedisScript, _ keys: [RedisKey], _ arguments: [RedisArgument], epoch: Int? = nil, _ request: WriteRequest? = nil
     ) async throws(StoreError) -> RedisReply {
-        let outcome = try await perform(script, keys, fence: fence, arguments, epoch: epoch)
+        let outcome = try await perform(script, keys, arguments, epoch: epoch, request)
         // A script that refused has nothing to be confirmed, and its refusal says more.
         if outcome.reply.elements?.first?.integer == 0 { try outcome.checkConfirmed() }
         return outcome.reply
@@ -176,36 +196,40 @@ public final class RedisStorage: Storage {
 
     /// As `write`, for a caller that looks at the confirmation itself.
     func perform(
-        _ script: RedisScript, _ keys: [RedisKey], fence: Int = SessionNames.fence, _ arguments: [RedisArgument], epoch: Int? = nil
+        _ script: RedisScript, _ keys: [RedisKey], _ arguments: [RedisArgument], epoch: Int? = nil, _ request: WriteRequest? = nil
     ) async throws(StoreError) -> WriteOutcome {
         try checkOpen()
-        let token = Randomness.bytes(8)
+        var request = request ?? writeRequest()
         var arguments = arguments
-        arguments[1] = .bytes(token)
+        arguments[1] = .bytes(request.token)
         arguments.append(epoch.map { RedisArgument($0) } ?? "")
-        var keys = keys
-        keys[fence] = RedisKey(keys[0].bytes + Array(":r:\(Hex.text(of: token))".utf8))
-        let deadline = Deadline.after(client.configuration.commandTimeout + (confirmation?.wait ?? .zero) * 2)
         // What this call did is in the log with the server's time. A later attempt may wait for its connection until the deadline; two
         // seconds are added for what the server's clock and bytes on their way may do.
-        let oldest = client.configuration.commandTimeout + (confirmation?.wait ?? .zero) * 2 + .seconds(2)
-        var attempt = 1
+        let oldest = longestWait + .seconds(2)
         while true {
+            if request.attempt > 1 {
+                arguments[0] = moment
+                arguments[2] = .string("\(request.attempt) \(oldest.inMilliseconds)")
+            }
+            let call = EVALSHA(script, keys: keys, arguments: arguments, retrySafety: .ifNotSent)
             do throws(RedisError) {
-                let call = EVALSHA(script, keys: keys, arguments: arguments, retrySafety: .ifNotSent)
-                guard let confirmation else { return WriteOutcome(try await client.send(call, deadline: deadline)) }
+                guard let confirmation else { return WriteOutcome(try await client.send(call, deadline: request.deadline)) }
                 // Also where an earlier attempt, or an earlier call, has stored everything: what a connection waits for is all that its
                 // server had written when the script ran.
                 let (reply, count) = try await client.send(
-                    call, confirmedBy: confirmation.replicas, within: confirmation.wait, deadline: deadline)
+                    call, confirmedBy: confirmation.replicas, within: confirmation.wait, deadline: request.deadline)
                 return WriteOutcome(reply, count, asked: confirmation)
             } catch {
                 guard error.wasSent, error.code == .connectionLost else { throw StoreError(error) }
             }
-            attempt += 1
-            arguments[0] = moment
-            arguments[2] = .string("\(attempt) \(oldest.inMilliseconds)")
+            request.attempt += 1
         }
+    }
+
+    /// Whether plain appends get all keys that they might need.
+    var appendsNeedAllKeys: Bool {
+        get { life.appendsNeedAllKeys.load(ordering: .relaxed) }
+        set { life.appendsNeedAllKeys.store(newValue, ordering: .relaxed) }
     }
 
     func checkOpen() throws(StoreError) {

@@ -23,7 +23,8 @@ public final class SQLiteStorage: Storage {
     private let attendant: Attendant?
     private let observers = Observers()
     private let statistics = Statistics()
-    private let policy: StorePolicy
+    /// How the storage treats what it keeps.
+    public let policy: StorePolicy
     private let durability: SQLiteConfiguration.Durability
     private let ending = Ending()
 

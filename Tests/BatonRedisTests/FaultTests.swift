@@ -30,6 +30,10 @@ struct FaultTests {
             #expect(error?.message.contains("memory limit") == true)
             await refused(.storeUnavailable) { _ = try await storage.create(SessionDraft(), at: try SessionKey(app: "app", user: "u", id: "other")) }
             #expect(try await storage.session(key, SnapshotQuery(events: 5)).events.texts == ["1"])
+            #expect(try await storage.events(in: key, EventQuery()).events.texts == ["1"])
+            #expect(try await storage.event("a", in: key).seq == 1)
+            #expect(try await storage.sessions(SessionQuery(of: .app("app"), order: .created)).sessions.map(\.record.key) == [key])
+            #expect(try await storage.state(.user(key.owner)).isEmpty)
             #expect(try await server.keys("baton") == before)
             // Making room works.
             #expect(try await storage.delete(key))

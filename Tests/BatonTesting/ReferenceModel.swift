@@ -6,7 +6,7 @@ internal import Synchronization
 /// The real storages are checked against it. It is slow on purpose where that is simpler, and expired sessions stay where
 /// they are, unseen, until something takes their place.
 package final class ReferenceModel: Storage {
-    private let policy: StorePolicy
+    package let policy: StorePolicy
     private let clock: @Sendable () -> Timestamp
     private let contents = Mutex(Contents())
     private let observers = Mutex(Observers())

@@ -43,12 +43,14 @@ enum KeepingOptions {
         "max-events", "N", in: 1...1_000_000_000, help: "The most events a session keeps; older ones are trimmed")
     static let sessionTTL = Option<Duration?>(
         "session-ttl", "TIME", help: "How long a session lives after a write, unless it says otherwise; for ever without")
+    static let requireTTL = Option<Bool>.flag("require-ttl", help: "Refuse sessions that would live for ever")
     static let userStateTTL = Option<Duration?>("user-state-ttl", "TIME", help: "How long a user's state lives after a write; for ever without")
     static let appStateTTL = Option<Duration?>("app-state-ttl", "TIME", help: "How long an app's state lives after a write; for ever without")
     static let slidingReads = Option<Bool>.flag("sliding-reads", help: "Reading a session restarts its lifetime too")
 
     static let declarations = [
-        durability.declaration, maximumEvents.declaration, sessionTTL.declaration, userStateTTL.declaration, appStateTTL.declaration,
+        durability.declaration, maximumEvents.declaration, sessionTTL.declaration, requireTTL.declaration, userStateTTL.declaration,
+        appStateTTL.declaration,
         slidingReads.declaration,
     ]
 }

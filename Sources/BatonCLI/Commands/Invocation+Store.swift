@@ -23,6 +23,7 @@ extension Invocation {
         var configuration = StoreConfiguration()
         configuration.policy.maximumEvents = self[KeepingOptions.maximumEvents]
         configuration.policy.sessionTTL = try self[KeepingOptions.sessionTTL]?.lifetime("--session-ttl")
+        configuration.policy.requiresTTL = self[KeepingOptions.requireTTL]
         configuration.policy.userStateTTL = try self[KeepingOptions.userStateTTL]?.lifetime("--user-state-ttl")
         configuration.policy.appStateTTL = try self[KeepingOptions.appStateTTL]?.lifetime("--app-state-ttl")
         configuration.policy.readsExtendLife = self[KeepingOptions.slidingReads]

@@ -21,6 +21,9 @@
 ///
 /// `StorageContract` in the tests says the same as code; every storage passes it.
 public protocol Storage: LeaseStorage, TopicStorage {
+    /// How it treats what it keeps. The store above it refuses what the policy forbids; the storage does the rest.
+    var policy: StorePolicy { get }
+
     /// Creates the session unless it is there; returns it as it is stored, and whether it was created.
     ///
     /// The draft's state in all three scopes is written with it, only when it was created.
@@ -151,6 +154,9 @@ extension Storage {
 extension Storage {
     /// Nothing to do: all changes are hinted anyway.
     public func watch(_ key: SessionKey) -> StorageObservation { StorageObservation {} }
+
+    /// Nothing is forbidden here; whoever keeps the sessions may have a policy.
+    public var policy: StorePolicy { StorePolicy() }
 
     /// One that has no choice.
     public func with(durability: Durability) throws(StoreError) -> any Storage {

@@ -10,16 +10,20 @@ public struct StorePolicy: Hashable, Sendable {
     public var appStateTTL: Int?
     /// Whether reading a session restarts its lifetime too.
     public var readsExtendLife: Bool
+    /// Whether every session needs a lifetime, its own or ``sessionTTL``, so that a store cannot grow for ever.
+    public var requiresTTL: Bool
 
     /// A policy; by default everything is kept for ever.
     public init(
-        maximumEvents: Int? = nil, sessionTTL: Int? = nil, userStateTTL: Int? = nil, appStateTTL: Int? = nil, readsExtendLife: Bool = false
+        maximumEvents: Int? = nil, sessionTTL: Int? = nil, userStateTTL: Int? = nil, appStateTTL: Int? = nil, readsExtendLife: Bool = false,
+        requiresTTL: Bool = false
     ) {
         self.maximumEvents = maximumEvents
         self.sessionTTL = sessionTTL
         self.userStateTTL = userStateTTL
         self.appStateTTL = appStateTTL
         self.readsExtendLife = readsExtendLife
+        self.requiresTTL = requiresTTL
     }
 
     /// How long a session created from a draft lives after a write, in seconds.
@@ -29,5 +33,12 @@ public struct StorePolicy: Hashable, Sendable {
         case .unlimited: nil
         case .seconds(let seconds): seconds
         }
+    }
+    /// Refuses a session that would live for ever where that is not allowed.
+    /// - Throws: ``StoreError/Code/invalidField``.
+    public func check(_ lifetime: SessionDraft.Lifetime) throws(StoreError) {
+        guard requiresTTL, ttl(for: lifetime) == nil else { return }
+        throw StoreError(
+            .invalidField, "ttl: this store keeps no session for ever; give its lifetime in seconds, from 1 to \(SessionDraft.maximumTTL)")
     }
 }

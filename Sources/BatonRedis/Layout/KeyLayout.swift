@@ -84,11 +84,42 @@ struct KeyLayout: Sendable {
             named("s:", name), named("s:", name, ":e"), named("s:", name, ":i"), named("s:", name, ":x"), named("s:", name, ":k"),
             named("l:", owner), named("c:", owner), named("l:", app), named("c:", app), named("log", []), named("u:", owner),
         ]
-        // The place of the fence, which every write fills with its own.
-        keys.append(keys[0])
+        keys.append(named("s:", name, ":r"))
         let appState = appState(key.app)
         if isOneServer { keys.append(appState) }
         return SessionNames(key: key, keys: keys, appState: appState, base: base, app: app, name: name)
+    }
+
+    /// What a plain append gets: see ``Scripts/plainAppend``.
+    /// - Parameter count: how many of its keys, 5, 6 or all 10.
+    func plainAppendKeys(of key: SessionKey, _ count: Int) -> [RedisKey] {
+        let base = base(shard(app: key.app, user: key.user))
+        var session = base
+        session.reserveCapacity(base.count + key.app.utf8.count + key.user.utf8.count + key.id.utf8.count + 6)
+        session.append(contentsOf: "s:".utf8)
+        Escaping.append(key.app, to: &session)
+        let app = session.count
+        session.append(UInt8(ascii: ":"))
+        Escaping.append(key.user, to: &session)
+        let owner = session.count
+        session.append(UInt8(ascii: ":"))
+        Escaping.append(key.id, to: &session)
+        func part(_ suffix: StaticString) -> RedisKey {
+            var bytes = session
+            suffix.withUTF8Buffer { bytes.append(contentsOf: $0) }
+            return RedisKey(bytes)
+        }
+        func list(_ kind: UInt8, _ end: Int) -> RedisKey {
+            var bytes = Array(session[..<end])
+            bytes[base.count] = kind
+            return RedisKey(bytes)
+        }
+        var keys = [
+            RedisKey(session), part(":e"), list(UInt8(ascii: "l"), owner), list(UInt8(ascii: "l"), app), RedisKey(base + Array("log".utf8)),
+        ]
+        if count > 5 { keys.append(part(":i")) }
+        if count > 6 { keys += [part(":x"), part(":k"), list(UInt8(ascii: "c"), owner), list(UInt8(ascii: "c"), app)] }
+        return keys
     }
 
     private func path(_ base: [UInt8], _ kind: StaticString, _ parts: String...) -> [UInt8] {
@@ -118,9 +149,6 @@ struct SessionNames: Sendable {
     var session: RedisKey { keys[0] }
     var events: RedisKey { keys[1] }
     var userState: RedisKey { keys[10] }
-
-    /// Where the fence of a write stands among the keys.
-    static let fence = 11
 
     /// The session of a name in a log; nil when it is none.
     static func key(inLog name: ArraySlice<UInt8>) -> SessionKey? {

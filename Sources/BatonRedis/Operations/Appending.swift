@@ -4,6 +4,13 @@ internal import BatonRedisClient
 extension RedisStorage {
     /// Appends a batch.
     public func append(_ batch: EventBatch, to key: SessionKey) async throws(StoreError) -> AppendReceipt {
+        var request = writeRequest()
+        if !isConfirmed, let plain = PlainAppend(batch, to: key, policy), let receipt = try await append(plain, &request) { return receipt }
+        return try await appendInFull(batch, to: key, request)
+    }
+
+    /// Appends a batch of any kind to a session in any state.
+    func appendInFull(_ batch: EventBatch, to key: SessionKey, _ request: WriteRequest) async throws(StoreError) -> AppendReceipt {
         let names = layout.names(of: key)
         var batch = batch
         var madeKey: String?
@@ -26,14 +33,27 @@ extension RedisStorage {
             if event.delta.isEmpty { arguments.append(0) } else { arguments += try StateItems.setting(event.delta) }
         }
         arguments += [.string(batch.agent?.to ?? ""), .string(batch.agent?.from ?? "")]
-        let outcome = try await perform(Scripts.append, names.keys, arguments, epoch: batch.epoch)
-        var reply = try ScriptReply(outcome.reply)
+        let outcome = try await perform(Scripts.append, names.keys, arguments, epoch: batch.epoch, request)
+        var (receipt, hasExcess) = try self.receipt(try ScriptReply(outcome.reply), of: batch)
+        if !layout.isOneServer {
+            try await applyToApplication(zip(batch.events, receipt.entries).flatMap { $1.isDuplicate ? [] : $0.delta.app }, names)
+        }
+        // After a change of policy there may be more to trim than one script should.
+        while hasExcess { hasExcess = try await trim(names) }
+        receipt.confirmedReplicas = outcome.replicas
+        try outcome.checkConfirmed(receipt, idempotencyKey: madeKey)
+        return receipt
+    }
+
+    /// Reads what ``Scripts/append`` answers, and whether more has to be trimmed.
+    func receipt(_ reply: ScriptReply, of batch: EventBatch) throws(StoreError) -> (receipt: AppendReceipt, hasExcess: Bool) {
+        var reply = reply
         let version = try reply.int()
         let seq = try reply.int()
         let tail = Offset(milliseconds: try reply.int(), seq: seq)
         time.served(tail.milliseconds)
         let generation = try reply.text()
-        var hasExcess = try reply.int() == 1
+        let hasExcess = try reply.int() == 1
         var entries: [AppendReceipt.Entry] = []
         entries.reserveCapacity(batch.events.count)
         for event in batch.events {
@@ -42,12 +62,7 @@ extension RedisStorage {
             let id = event.id ?? SessionRecord.madeID(generation: generation, seq: offset.seq)
             entries.append(AppendReceipt.Entry(id: id, offset: offset, isDuplicate: seq < 0))
         }
-        if !layout.isOneServer { try await applyToApplication(zip(batch.events, entries).flatMap { $1.isDuplicate ? [] : $0.delta.app }, names) }
-        // After a change of policy there may be more to trim than one script should.
-        while hasExcess { hasExcess = try await trim(names) }
-        let receipt = AppendReceipt(entries: entries, version: version, tail: tail, confirmedReplicas: outcome.replicas)
-        try outcome.checkConfirmed(receipt, idempotencyKey: madeKey)
-        return receipt
+        return (AppendReceipt(entries: entries, version: version, tail: tail), hasExcess)
     }
 
     private func trim(_ names: SessionNames) async throws(StoreError) -> Bool {

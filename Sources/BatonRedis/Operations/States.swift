@@ -41,8 +41,7 @@ extension RedisStorage {
     /// Changes state that no session owns.
     private func changeShared(_ scope: StateScope, _ changes: [StateChange]) async throws(StoreError) -> [String: JSON] {
         let key = key(of: scope)
-        // The second place is the fence's.
-        var keys = [key, key]
+        var keys = [key, RedisKey(key.bytes + Array(":r".utf8))]
         var elsewhere: RedisKey?
         let ttl: Int?
         switch scope {
@@ -56,7 +55,7 @@ extension RedisStorage {
         let state = try await untilUnchanged { () async throws(StoreError) -> [String: JSON] in
             let items = try await StatePlanner.shared(changes, of: key, self)
             let arguments = [self.moment, "", "", RedisArgument(ttl ?? 0)] + items
-            var reply = try ScriptReply(try await self.write(Scripts.changeShared, keys, fence: 1, arguments))
+            var reply = try ScriptReply(try await self.write(Scripts.changeShared, keys, arguments))
             let clock = try reply.int()
             return try sharedState(try reply.next(), at: clock)
         }

@@ -35,7 +35,7 @@ struct ScriptReply {
         case .unknownOutcome:
             throw StoreError(.cancelled, "the connection to Redis broke; whether the call took effect cannot be found out any more")
         case .corrupt: throw StoreError.corrupt("what Redis holds for this session")
-        case nil: throw StoreError.corrupt("the answer of a script")
+        case .unsuited, nil: throw StoreError.corrupt("the answer of a script")
         }
     }
 

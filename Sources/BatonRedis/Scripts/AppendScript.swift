@@ -11,7 +11,8 @@ extension Scripts {
     /// Answers 0, version, seq and milliseconds of the tail, generation, whether more has to be trimmed, then for each event its seq
     /// (negative for a duplicate) and milliseconds.
     static let append = Lua.script(
-        Lua.clock, Lua.names, Lua.head, Lua.fence, Lua.lifetime, Lua.lists, Lua.log, Lua.state, Lua.creation, Lua.commit, Scripts.trimming,
+        Lua.clock, Lua.names, Lua.head, Lua.fence, Lua.lifetime, Lua.lists, Lua.log, Lua.state, Lua.creation, Lua.commit, Lua.receipt,
+        Scripts.trimming,
         """
         local base, app, expected, request, fingerprint = ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
         local maximum = tonumber(ARGV[14])
@@ -58,11 +59,15 @@ extension Scripts {
         end
 
         local done = before()
+        if h and ARGV[3] ~= '' and not has(h, RETRIED) then
+          -- The earlier attempt may have been a plain append, which has to look at the fence should it arrive now.
+          mark(h, RETRIED)
+          redis.call('HSET', KEYS[1], 'h', pack(h))
+        end
         if done == false then return {-6} end
         if done then
-          local version, first, stored, ms, generation = string.match(done, '^(%d+) (%d+) (%d+) (%d+) (%w+)$')
-          first, stored, ms = tonumber(first), tonumber(stored), tonumber(ms)
-          local reply = {0, tonumber(version), first + stored - 1, ms, generation, 0}
+          local version, first, stored, ms, generation = readReceipt(done)
+          local reply = {0, version, first + stored - 1, ms, generation, 0}
           local found = {}
           if h and h.generation == generation then
             for from = 1, count, 500 do
@@ -197,7 +202,7 @@ extension Scripts {
             string.format('%s %.0f %.0f %.0f %s', fingerprint, h.version + 1, h.seq, h.ms, table.concat(entries)))
           mark(h, REQUESTS)
         end
-        commit(h, string.format('%.0f %.0f %.0f %.0f %s', h.version + 1, tail + 1, fresh, now, h.generation), everything)
+        commit(h, receipt(h.version + 1, h.seq, now, fresh, h.generation), everything)
         if isNew then
           list(h, true)
           sweep(base, app)

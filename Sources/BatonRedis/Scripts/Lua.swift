@@ -19,7 +19,7 @@ enum Lua {
     /// A floor more than a minute away comes from a clock that was wrong, and must not spread. `TIME` stands still while a script runs. A moment that is given comes from a test, which also stands for the passing of time:
     /// then the server must not expire keys by its own clock.
     static let clock = """
-        local native, earliest, clock, logSize = ARGV[1] == '' or string.byte(ARGV[1]) == 62, 0
+        local native, earliest, clock = ARGV[1] == '' or string.byte(ARGV[1]) == 62, 0
         if native then
           local time = redis.call('TIME')
           clock = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -84,8 +84,9 @@ enum Lua {
           h.now = math.max(clock, earliest, h.updated, h.ms)
           return h
         end
-        -- What else belongs to a session is known by a bit, so that a key which cannot be there is not looked for.
-        local IDS, EDITS, REQUESTS, LEASED = 1, 2, 4, 8
+        -- What else belongs to a session is known by a bit, so that a key which cannot be there is not looked for. RETRIED: there may be
+        -- fences, which plain appends do not look for.
+        local IDS, EDITS, REQUESTS, LEASED, RETRIED = 1, 2, 4, 8, 128
         local function has(h, bit) return math.floor(h.flags / bit) % 2 == 1 end
         local function mark(h, bit) if not has(h, bit) then h.flags = h.flags + bit end end
         local function unmark(h, bit) if has(h, bit) then h.flags = h.flags - bit end end
@@ -134,6 +135,17 @@ enum Lua {
         end
         """
 
+    /// What an append leaves in the log: version, seq and milliseconds of the tail, how many events it stored, and the generation.
+    static let receipt = """
+        local function receipt(version, tail, ms, stored, generation)
+          return struct.pack('>I6I6I6I2', version, tail, ms, stored) .. generation
+        end
+        local function readReceipt(bytes)
+          local version, tail, ms, stored = struct.unpack('>I6I6I6I2', bytes)
+          return version, tail - stored + 1, stored, ms, string.sub(bytes, 21)
+        end
+        """
+
     /// Restarts the life of all keys of a session: one absolute moment for all of them.
     static let lifetime = """
         local function persist(key, expires)
@@ -152,13 +164,20 @@ enum Lua {
 
     /// Lists of sessions. `check` is called before the first write, `list` after it.
     ///
-    /// A list lives as long as the session in it that lives longest, so that nothing is left when all have expired.
+    /// A list lives as long as the session in it that lives longest, or a sixteenth of its lifetime longer, so that nothing is left when
+    /// all have expired.
     static let lists = """
         local new, endless = {}, false
         local function check(h)
           -- The order of creation stays, so its lists are only looked at when the session is new or when their lives may have to grow.
           for i = 6, 9, h and h.ttl == 0 and 2 or 1 do new[i] = redis.call('ZCARD', KEYS[i]) == 0 end
-          logSize = redis.call('XLEN', KEYS[10])
+          redis.call('XLEN', KEYS[10])
+        end
+        -- Lists end on a grid of sixteenths of a lifetime, so that most changes of a session leave them alone.
+        local function ending(h)
+          if h.expires == 0 then return 0 end
+          local grain = h.ttl * 62.5
+          return math.ceil(math.ceil(h.expires / grain) * grain)
         end
         -- A list with a session that never expires has no end either, from the moment that `endless` says so; only then is it looked at.
         local function keep(i, expires)
@@ -177,7 +196,8 @@ enum Lua {
             redis.call('ZADD', KEYS[7], h.created, ARGV[5])
             redis.call('ZADD', KEYS[9], h.created, ARGV[4])
           end
-          for i = 6, 9 do keep(i, h.expires) end
+          local last = ending(h)
+          for i = 6, 9 do keep(i, last) end
         end
         local function unlist()
           redis.call('ZREM', KEYS[6], ARGV[5])
@@ -196,8 +216,9 @@ enum Lua {
     static let log = """
         local LOG, KEPT, logKey, fenceKey = 10000, 60000, KEYS[10] or KEYS[3], KEYS[12] or KEYS[2]
         local function add(name, token, result)
-          -- A minute is kept of a shard where little happens, and never more than a number of entries.
-          if native and logSize <= LOG then
+          -- A minute is kept of a shard where little happens, and never more than a number of entries. One command trims by one of
+          -- them, so each has its turn.
+          if native and clock % 8 == 0 then
             redis.call('XADD', logKey, 'MINID', '~', clock - KEPT, '*', 'k', name, 't', token, 'r', result)
           else
             redis.call('XADD', logKey, 'MAXLEN', '~', LOG, '*', 'k', name, 't', token, 'r', result)
@@ -206,17 +227,19 @@ enum Lua {
         local function note(name, result) add(name, ARGV[2], result) end
         local function noteEverything() add('*', '', '') end
         local function before()
-          local fence = redis.call('GET', fenceKey)
+          local fence = redis.call('HGET', fenceKey, ARGV[2])
           if ARGV[3] == '' then
             if fence then return false end
             return nil
           end
           local attempt, age = string.match(ARGV[3], '^(%d+) (%d+)$')
           if fence and tonumber(fence) > tonumber(attempt) then return false end
-          redis.call('SET', fenceKey, attempt, 'PX', 60000)
-          if not logKey then return nil end
           local time = redis.call('TIME')
-          local since = time[1] * 1000 + math.floor(time[2] / 1000) - tonumber(age)
+          local moment = time[1] * 1000 + math.floor(time[2] / 1000)
+          redis.call('HSET', fenceKey, ARGV[2], attempt)
+          redis.call('PEXPIREAT', fenceKey, moment + KEPT)
+          if not logKey then return nil end
+          local since = moment - tonumber(age)
           local start, seen = '+', 0
           while true do
             local entries = redis.call('XREVRANGE', logKey, start, '-', 'COUNT', 200)
@@ -324,6 +347,7 @@ enum Lua {
           for i = 1, tonumber(ARGV[at + 2]) do
             if ARGV[at + 1 + 2 * i] == 'L' then mark(h, LEASED) end
           end
+          if redis.call('EXISTS', KEYS[12]) == 1 then mark(h, RETRIED) end
           redis.call('HSET', KEYS[1], 'h', pack(h), 'g', h.generation)
           for i = 1, tonumber(ARGV[at + 2]) do redis.call('HSET', KEYS[1], ARGV[at + 1 + 2 * i], ARGV[at + 2 + 2 * i]) end
           endless = ttl == 0
@@ -360,7 +384,8 @@ enum Lua {
           h.expires = expires
           redis.call('HSET', KEYS[1], 'h', pack(h))
           live(h)
-          for i = 6, 9 do keep(i, h.expires) end
+          local last = ending(h)
+          for i = 6, 9 do keep(i, last) end
           note(ARGV[6], result or '')
         end
         """
@@ -372,6 +397,7 @@ enum Lua {
           h.version = h.version + 1
           h.expires = lives(h.ttl, h.now)
           if h.leaseIsOver then keepLease(h) end
+          if has(h, RETRIED) and redis.call('EXISTS', KEYS[12]) == 0 then unmark(h, RETRIED) end
           redis.call('HSET', KEYS[1], 'h', pack(h))
           live(h)
           list(h)

@@ -1,7 +1,7 @@
 /// The scripts of the storage. All that touch a session declare the same keys in the same order:
 ///
 /// 1 session, 2 events, 3 ids, 4 edits, 5 requests, 6 and 7 the user's lists by change and by creation, 8 and 9 the application's,
-/// 10 log, 11 state of the user, 12 fence of the request (for what writes), and where one server keeps everything 13 state of the application.
+/// 10 log, 11 state of the user, 12 fences of requests, and where one server keeps everything 13 state of the application.
 ///
 /// Their ARGV begins alike: 1 the moment, nothing or a floor, 2 the token of this request, 3 nothing, or the number of the attempt and the age of the
 /// request in milliseconds when it is sent again, 4 the member in the application's lists, 5 the member in the user's, 6 the name in the log, 7 and 8 the lifetimes of the state of users
@@ -22,4 +22,5 @@ enum Refusal: Int {
     case busy = -10
     case lineIsFull = -11
     case otherAgent = -12
+    case unsuited = -20
 }

@@ -3,13 +3,13 @@ internal import BatonRedisClient
 extension Scripts {
     /// Changes the state of a user, an application or the store.
     ///
-    /// KEYS: the state, the fence of the request, and the log where it is in reach. ARGV: 1 the moment or nothing, 2 token, 3 attempt and age, 4 lifetime in seconds or 0,
+    /// KEYS: the state, the fences of requests, and the log where it is in reach. ARGV: 1 the moment or nothing, 2 token, 3 attempt and age, 4 lifetime in seconds or 0,
     /// guards, changes. Answers 0, the clock and the state afterwards.
     static let changeShared = Lua.script(
         Lua.clock, Lua.log,
         """
         local key, at = KEYS[1], 5
-        if logKey then logSize = redis.call('XLEN', logKey) end
+        if logKey then redis.call('XLEN', logKey) end
         local done = before()
         if done == false then return {-6} end
         if done then return {0, clock, redis.call('HGETALL', key)} end

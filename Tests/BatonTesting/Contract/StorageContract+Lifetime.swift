@@ -3,6 +3,37 @@ internal import Testing
 
 extension StorageContract {
     static let lifetime: [StorageContract] = [
+        StorageContract("a store that requires lifetimes keeps no session without one", StorePolicy(requiresTTL: true)) { subject in
+            let store = SessionStore(on: subject.storage)
+            let (key, other) = (try subject.key(), try subject.key("other"))
+            for lifetime in [SessionDraft.Lifetime.storeDefault, .unlimited] {
+                await refused(.invalidField) { _ = try await store.create(key, SessionDraft(lifetime: lifetime)) }
+                await refused(.invalidField) { _ = try await store.findOrCreate(key, SessionDraft(lifetime: lifetime)) }
+            }
+            let making = EventBatch([try .text("1")], createsSession: true)
+            await refused(.invalidField) { _ = try await store.append(making, to: key) }
+            await refused(.notFound) { _ = try await store.get(key) }
+            let session = try await store.create(key, SessionDraft(lifetime: .seconds(60)))
+            #expect(session.record.ttl == 60)
+            var patch = SessionPatch()
+            patch.ttl = .set(nil)
+            let forEver = patch
+            await refused(.invalidField) { _ = try await store.update(key, with: forEver) }
+            patch.ttl = .set(90)
+            #expect(try await store.update(key, with: patch).record.ttl == 90)
+            _ = try await store.append(EventBatch([try .text("1")]), to: key)
+            #expect(try await store.sessions(SessionQuery(of: .app(key.app))).sessions.map(\.record.key) == [key])
+            await refused(.notFound) { _ = try await store.get(other) }
+        },
+
+        StorageContract("the default lifetime is one", StorePolicy(sessionTTL: 30, requiresTTL: true)) { subject in
+            let store = SessionStore(on: subject.storage)
+            let key = try subject.key()
+            _ = try await store.append(EventBatch([try .text("1")], createsSession: true), to: key)
+            #expect(try await store.get(key).record.ttl == 30)
+            await refused(.invalidField) { _ = try await store.create(try subject.key("other"), SessionDraft(lifetime: .unlimited)) }
+        },
+
         StorageContract("a closed storage refuses everything, and closing again is fine") { subject in
             let key = try await subject.created()
             let storage = subject.storage
