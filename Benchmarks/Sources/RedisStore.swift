@@ -8,7 +8,10 @@ internal import Glibc
 ///
 /// `redis-store ADDRESS memory [SESSIONS EVENTS]` fills the server with the same conversations in this layout and in two others, and prints
 /// the bytes of each for a session and an event. `redis-store ADDRESS append|get CALLERS COMMANDS` prints operations a second, p50 and
-/// p99 in microseconds. The server is emptied: do not point it at one that is needed.
+/// p99 in microseconds. `redis-store ADDRESS fence [COMMANDS]` prints the server's time, in microseconds, for a plain append, for one that
+/// shows an epoch and expects a seq, and for acquiring a lease; the first two alternate, so that both meet the same moments.
+/// `redis-store ADDRESS turns|crowd WORKERS COMMANDS` prints how many turns (a lease, an append, a release), or plain appends, a second the
+/// workers do in one session, all at once. The server is emptied: do not point it at one that is needed.
 enum RedisStoreBenchmark {
     static func run(_ arguments: [String]) async throws {
         let numbers = arguments.dropFirst(2).compactMap(Int.init)
@@ -22,8 +25,12 @@ enum RedisStoreBenchmark {
             try await measure(arguments[0], callers: numbers.first ?? 1, operations: numbers.dropFirst().first ?? 20_000) { storage, key in
                 guard try await storage.session(key, SnapshotQuery(events: 50)).events.count == 50 else { throw StoreError.noEvent }
             }
+        case "fence": try await LeaseBenchmark.fence(arguments[0], operations: numbers.first ?? 40_000)
+        case "turns", "crowd":
+            try await LeaseBenchmark.contend(
+                arguments[0], workers: numbers.first ?? 64, operations: numbers.dropFirst().first ?? 6_400, takingTurns: arguments[1] == "turns")
         default:
-            print("usage: BatonBenchmarks redis-store ADDRESS memory|append|get [NUMBERS]")
+            print("usage: BatonBenchmarks redis-store ADDRESS memory|append|get|fence|turns|crowd [NUMBERS]")
             exit(64)
         }
     }

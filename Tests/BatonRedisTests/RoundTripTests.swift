@@ -28,7 +28,8 @@ struct RoundTripTests {
             let warm = try key("warm")
             let delta = try StateDelta.all()
             func everything(_ key: SessionKey) -> [(String, () async throws -> Void)] {
-                [
+                let epoch = Guarded(0)
+                return [
                     ("create", { _ = try await storage.create(SessionDraft(title: "t", state: delta), at: key) }),
                     ("append", { _ = try await storage.append(EventBatch([try .text("1")]), to: key) }),
                     ("append with an id", { _ = try await storage.append(EventBatch([try .text("2", id: "a")]), to: key) }),
@@ -63,6 +64,19 @@ struct RoundTripTests {
                     ("list", { _ = try await storage.sessions(SessionQuery(of: .user(key.owner), limit: 100)) }),
                     ("touch", { _ = try await storage.touch(key) }),
                     ("update", { _ = try await storage.update(key, with: SessionPatch(), expectedVersion: nil) }),
+                    (
+                        "acquire a lease",
+                        {
+                            let lease = try await storage.acquireLease(LeaseRequest(holder: "w", ttl: 60_000), on: key)
+                            epoch.withLock { $0 = lease.epoch }
+                        }
+                    ),
+                    (
+                        "append with an epoch",
+                        { _ = try await storage.append(EventBatch([try .text("1")], epoch: epoch.withLock { $0 }), to: key) }
+                    ),
+                    ("renew a lease", { _ = try await storage.renewLease(epoch.withLock { $0 }, for: 60_000, on: key) }),
+                    ("release a lease", { try await storage.releaseLease(epoch.withLock { $0 }, on: key) }),
                     ("remove", { _ = try await storage.remove(nil, in: key) }),
                     ("clear", { try await storage.clear(key) }),
                     ("delete", { _ = try await storage.delete(key) }),

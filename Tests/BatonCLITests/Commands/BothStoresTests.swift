@@ -65,6 +65,31 @@ struct BothStoresTests {
         Step("sessions list demo/ann --order created"),
         Step("sessions list demo --limit 1 --status paused"),
         Step("sessions list demo/ann --tag b"),
+        Step("sessions create demo/eve/turns --lease-policy exclusive"),
+        Step("lease show demo/eve/turns"),
+        Step("lease acquire demo/eve/turns", status: 64),
+        Step("lease acquire demo/eve/turns --holder one --ttl 5m"),
+        Step("lease show demo/eve/turns"),
+        Step("lease acquire demo/eve/turns --holder two", status: 75),
+        Step("append demo/eve/turns --retry 0s --content x", status: 75),
+        Step("append demo/eve/turns --epoch 7 --content x", status: 77),
+        Step("state set demo/eve/turns --epoch 7 k v", status: 77),
+        Step("sessions update demo/eve/turns --title x --epoch 7", status: 77),
+        Step("sessions delete demo/eve/turns", status: 75),
+        Step("sessions handoff demo/eve/turns billing", status: 75),
+        Step("lease renew demo/eve/turns --epoch 7", status: 77),
+        Step("lease release demo/eve/turns", status: 64),
+        Step("lease release demo/eve/turns --epoch 7", status: 77),
+        Step("lease acquire demo/eve/turns --holder two --steal --ttl 1s"),
+        Step("lease acquire demo/eve/turns --holder three --wait 30s --ttl 1s"),
+        Step("sessions create demo/eve/advised --lease-policy advisory"),
+        Step("lease acquire demo/eve/advised --holder one --ttl 5m"),
+        Step("append demo/eve/advised --content x --id x"),
+        Step(words: ["sessions", "handoff", "demo/eve/advised", "billing", "--reason", "an invoice", "--context", #"{"n": 1}"#]),
+        Step("sessions handoff demo/eve/advised billing", status: 65),
+        Step("sessions handoff demo/eve/advised sales --from triage", status: 65),
+        Step("sessions handoff demo/eve/advised sales --from billing"),
+        Step("sessions show demo/eve/advised"),
         Step("sessions touch demo/ann/first"),
         Step("sessions delete demo/ann/first demo/ann/first"),
         Step("events demo/ann/first", status: 66),
@@ -93,6 +118,7 @@ struct BothStoresTests {
         text.replacing(/[0-9]{16}_(?=[0-9]{16})/, with: "TIME_")
             .replacing(/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{12}Z/, with: "TIME")
             .replacing(/"generation":"[0-9a-f]{16}"/, with: "GENERATION")
+            .replacing(/[0-9]{13}(?![0-9])/, with: "EPOCH")
             .replacing(/"id":"[0-9a-f]{16}-/, with: "\"id\":\"MADE-")
     }
 }
