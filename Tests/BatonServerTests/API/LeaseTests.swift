@@ -125,6 +125,7 @@ struct LeaseTests {
         for (apps, isReadOnly, status) in [(nil, true, 403), (["other"], false, 404), (["shop"], false, 200)] as [([String]?, Bool, Int)] {
             let (token, text) = Token.make(apps: apps, isReadOnly: isReadOnly)
             try await api.store.add(token)
+            try await api.access.refresh()
             let reply = await api.call(
                 .post, session + "/lease", #"{"holder":"a","ttl":1}"#, headers: ["Authorization": "Bearer \(text)"])
             #expect(reply.status == status)
