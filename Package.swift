@@ -38,7 +38,7 @@ let package = Package(
         .target(name: "BatonSQLite", dependencies: ["BatonCore", "BatonTelemetry", "CBatonPlatform", "CBatonSQLite"], swiftSettings: flags),
         .target(name: "BatonRemote", dependencies: ["BatonCore", "BatonHTTP", "BatonIO", "BatonTelemetry"], swiftSettings: flags),
         .target(
-            name: "Baton", dependencies: ["BatonCore", "BatonRedis", "BatonRedisClient", "BatonSQLite", "BatonRemote", "BatonTelemetry"],
+            name: "Baton", dependencies: ["BatonCore", "BatonRedis", "BatonRedisClient", "BatonSQLite", "BatonRemote", "BatonIO", "BatonTelemetry"],
             swiftSettings: flags),
         .target(
             name: "BatonServer", dependencies: ["Baton", "BatonCore", "BatonHTTP", "BatonIO", "BatonTelemetry", "CBatonTLS"],

@@ -1,4 +1,5 @@
 public import BatonCore
+internal import BatonIO
 internal import BatonRedis
 internal import BatonRemote
 internal import BatonSQLite
@@ -13,7 +14,9 @@ extension SessionStore {
     /// try await session.append(.message("Where is my order?", role: "user"), creating: true)
     /// await store.close()
     /// ```
-    /// - Parameter metrics: where connections to Redis show what they do.
+    /// - Parameters:
+    ///   - executor: where work for followers runs; connections to Redis live on it too when it is an event loop.
+    ///   - metrics: where connections to Redis show what they do.
     /// - Throws: ``StoreError/Code/invalidParameter`` for an address that cannot be read; ``StoreError/Code/storeUnavailable``,
     ///   ``StoreError/Code/storeIncompatible`` or ``StoreError/Code/storeCorrupt`` when what is there cannot be used.
     public static func open(
@@ -40,6 +43,7 @@ extension SessionStore {
                 prefix: configuration.keyPrefix, shards: configuration.shards, policy: configuration.policy,
                 durability: configuration.durability ?? .memory)
             redis.metrics = metrics
+            if let loop = executor as? EventLoop { redis.loops = [loop] }
             storage = try await RedisStorage.open(url, redis)
         case .daemon(let url):
             storage = try RemoteStorage(

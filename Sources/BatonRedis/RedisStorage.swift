@@ -76,7 +76,9 @@ public final class RedisStorage: Storage {
     ) async throws(StoreError) -> RedisStorage {
         let client: RedisClient
         let metrics = configuration.metrics.map { RedisMetrics($0) }
-        do throws(RedisError) { client = try RedisClient(RedisConfiguration(address), observer: metrics) } catch { throw StoreError(error) }
+        do throws(RedisError) { client = try RedisClient(RedisConfiguration(address), on: configuration.loops, observer: metrics) } catch {
+            throw StoreError(error)
+        }
         metrics?.observe(client)
         do throws(StoreError) {
             return try await open(on: client, owned: true, configuration)

@@ -1,4 +1,5 @@
 public import BatonCore
+package import BatonIO
 public import BatonTelemetry
 
 /// What a ``RedisStorage`` is opened with.
@@ -13,6 +14,10 @@ public struct RedisStorageConfiguration: Sendable {
     public var policy: StorePolicy
     /// What an acknowledged write survives: ``BatonCore/Durability/memory`` or ``BatonCore/Durability/wait(replicas:within:)``.
     public var durability: Durability
+
+    /// The loops that the connections of a client live on that the storage makes for itself; empty gives it one of its own. Who serves from a
+    /// loop shares it, so that a command and its reply change no thread.
+    package var loops: [EventLoop] = []
 
     /// Where a client that the storage makes for itself shows what it does.
     public var metrics: Metrics?

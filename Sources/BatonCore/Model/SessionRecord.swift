@@ -84,7 +84,29 @@ public struct SessionRecord: Hashable, Sendable {
     public func madeID(forSeq seq: Int) -> String { SessionRecord.madeID(generation: generation, seq: seq) }
 
     /// The id that the store gives to an event whose author gave none.
-    public static func madeID(generation: String, seq: Int) -> String { "\(generation)-\(seq)" }
+    public static func madeID(generation: String, seq: Int) -> String {
+        // There is one for every event that is read, so it is made in one piece.
+        var generation = generation
+        return generation.withUTF8 { generation in
+            String(unsafeUninitializedCapacity: generation.count + 21) { text in
+                var end = text.initialize(fromContentsOf: generation)
+                func append(_ byte: UInt8) {
+                    text.initializeElement(at: end, to: byte)
+                    end += 1
+                }
+                append(UInt8(ascii: "-"))
+                if seq < 0 { append(UInt8(ascii: "-")) }
+                let first = end
+                var rest = seq.magnitude
+                repeat {
+                    append(UInt8(ascii: "0") + UInt8(rest % 10))
+                    rest /= 10
+                } while rest > 0
+                text[first..<end].reverse()
+                return end
+            }
+        }
+    }
 
     /// The seq inside an id made for `generation`; `nil` when the id is of another make.
     public static func seq(inMadeID id: String, generation: String) -> Int? {

@@ -31,7 +31,10 @@ extension RedisStorage {
             at: moment)
         if let expiresAt = session.record.expiresAt, expiresAt.milliseconds <= now { throw StoreError.noSession }
         self.time.served(session.record.tail.milliseconds)
-        session.events = try EventEntries.events(entries, generation: session.record.generation).reversed()
+        var events = try EventEntries.events(entries, generation: session.record.generation)
+        // In place: a copy would count the references of every event.
+        events.reverse()
+        session.events = events
         return session
     }
 

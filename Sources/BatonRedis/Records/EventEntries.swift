@@ -6,7 +6,9 @@ internal import BatonRedisClient
 enum EventEntries {
     /// The events of a page, in its order. `edits` is empty when the session has none, else it has a place for each entry.
     static func events(_ entries: RedisReply, edits: RedisReply, generation: String) throws(StoreError) -> [Event] {
-        guard let list = entries.elements, let edits = edits.elements else { throw StoreError.corrupt("a page of events") }
+        guard let edits = edits.elements else { throw StoreError.corrupt("a page of events") }
+        guard !edits.isEmpty else { return try events(entries, generation: generation) }
+        guard let list = entries.elements else { throw StoreError.corrupt("a page of events") }
         var events: [Event] = []
         events.reserveCapacity(list.count)
         var edit = edits.makeIterator()
@@ -14,12 +16,29 @@ enum EventEntries {
         return events
     }
 
-    /// The events of a page of a session without edits.
+    /// The events of a page of a session without edits. Most reads come this way, with dozens of events, so they are read in place.
     static func events(_ entries: RedisReply, generation: String) throws(StoreError) -> [Event] {
-        guard let list = entries.elements else { throw StoreError.corrupt("a page of events") }
         var events: [Event] = []
-        events.reserveCapacity(list.count)
-        for entry in list { events.append(try event(entry, edit: [], generation: generation)) }
+        events.reserveCapacity(entries.elements?.count ?? 0)
+        var clientID: String?
+        var body: [UInt8]?
+        let isWhole = entries.walkEntries { name, value in
+            guard !name.isEmpty else { return }
+            switch name[0] {
+            case UInt8(ascii: "i"): clientID = value.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
+            case UInt8(ascii: "b"): body = value.withUnsafeBufferPointer { Array($0) }
+            default: return
+            }
+        } entry: { id in
+            guard let bytes = body, let seq = Int(exactly: id.milliseconds), let milliseconds = Int(exactly: id.sequence) else { return false }
+            events.append(
+                Event(
+                    id: clientID ?? SessionRecord.madeID(generation: generation, seq: seq), seq: seq, time: Timestamp(milliseconds: milliseconds),
+                    body: JSON(checked: bytes)))
+            (clientID, body) = (nil, nil)
+            return true
+        }
+        guard isWhole else { throw StoreError.corrupt("a page of events") }
         return events
     }
 

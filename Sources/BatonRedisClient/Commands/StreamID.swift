@@ -17,8 +17,10 @@ public struct StreamID: Sendable, Hashable, Comparable, CustomStringConvertible,
     }
 
     /// Reads `ms-seq`; nil when the bytes are anything else.
-    public init?(_ bytes: ArraySlice<UInt8>) {
-        let text = bytes.span
+    public init?(_ bytes: ArraySlice<UInt8>) { self.init(bytes.span) }
+
+    /// Reads `ms-seq` in place; nil when the bytes are anything else.
+    init?(_ text: Span<UInt8>) {
         var dash = 0
         while dash < text.count, text[dash] != UInt8(ascii: "-") { dash += 1 }
         guard dash < text.count, let milliseconds = Decimal.unsigned(in: text.extracting(first: dash)),

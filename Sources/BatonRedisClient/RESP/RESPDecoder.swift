@@ -241,8 +241,14 @@ struct RESPDecoder: Sendable {
         let frame = frameStart..<position
         let reply: RedisReply
         if root.kind.isAggregate {
-            reply = RedisReply(frame: takeBytes(frame), tape: tape, node: root)
-            tape = []
+            if tape.count <= 4_096 {
+                // Copied in one piece, so that the next reply's tape need not grow step by step.
+                reply = RedisReply(frame: takeBytes(frame), tape: tape.withUnsafeBufferPointer { Array($0) }, node: root)
+                tape.removeAll(keepingCapacity: true)
+            } else {
+                reply = RedisReply(frame: takeBytes(frame), tape: tape, node: root)
+                tape = []
+            }
         } else {
             reply = scalarReply(root)
             tape.removeAll(keepingCapacity: true)
