@@ -29,8 +29,10 @@ enum RedisStoreBenchmark {
         case "turns", "crowd":
             try await LeaseBenchmark.contend(
                 arguments[0], workers: numbers.first ?? 64, operations: numbers.dropFirst().first ?? 6_400, takingTurns: arguments[1] == "turns")
+        case "growth": try await RedisGrowth.run(arguments[0], numbers)
+        case let mode? where RedisSessions.modes.contains(mode): try await RedisSessions.run(arguments[0], mode, numbers)
         default:
-            print("usage: BatonBenchmarks redis-store ADDRESS memory|append|get|fence|turns|crowd [NUMBERS]")
+            print("usage: BatonBenchmarks redis-store ADDRESS memory|append|get|fence|turns|crowd|growth|\(RedisSessions.modes.joined(separator: "|")) [NUMBERS]")
             exit(64)
         }
     }
