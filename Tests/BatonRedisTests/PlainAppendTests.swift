@@ -89,6 +89,47 @@ struct PlainAppendTests {
         await full.close()
     }
 
+    @Test("hold writers to the fence as the full script does")
+    func fenced() async throws {
+        let server = try #require(SharedServer.current)
+        let (key, clock) = (try key(), ManualClock())
+        let short = try await open(server, StorePolicy(), clock)
+        let full = try await open(server, StorePolicy(), clock)
+        _ = try await short.create(SessionDraft(), at: key)
+        let lease = try await short.acquireLease(LeaseRequest(holder: "a", ttl: 60_000), on: key)
+        try await copy(server, short, full)
+        func outcome(_ body: () async throws -> AppendReceipt?) async -> String {
+            do { return try await body().map { "\($0)" } ?? "left to the full script" } catch {
+                return (error as? StoreError).map { "\($0.code) \($0.detail)" } ?? "\(error)"
+            }
+        }
+        func compare(_ batch: EventBatch) async throws -> String {
+            let plain = await outcome { try await plainly(batch, key, short) }
+            let complete = await outcome { try await full.appendInFull(batch, to: key, full.writeRequest()) }
+            #expect(plain == complete)
+            #expect(try await Keyspace(short, server) == Keyspace(full, server))
+            return plain
+        }
+        for (epoch, expected, isStored) in [
+            (lease.epoch, nil, true), (lease.epoch, 1, true), (lease.epoch, 1, false), (lease.epoch - 1, 2, false), (nil, nil, false),
+            (0, nil, false),
+        ] as [(Int?, Int?, Bool)] {
+            clock.advance(milliseconds: 10)
+            let text = try await compare(EventBatch([try .text("x")], expectedSeq: expected, epoch: epoch))
+            #expect(text.contains("AppendReceipt") == isStored, "\(text)")
+        }
+        clock.advance(seconds: 60)
+        #expect(try await compare(EventBatch([try .text("late")], epoch: lease.epoch)).hasPrefix("fenced"))
+        // Whoever writes past a lease that expired ends it for good, which is more than a plain append does.
+        #expect(try await plainly(EventBatch([try .text("y")]), key, short) == nil)
+        _ = try await short.append(EventBatch([try .text("y")]), to: key)
+        clock.advance(seconds: -30)
+        await refused(.fenced) { _ = try await plainly(EventBatch([try .text("late")], epoch: lease.epoch), key, short) }
+        #expect(try await plainly(EventBatch([try .text("z")]), key, short)?.tail.seq == 4)
+        await short.close()
+        await full.close()
+    }
+
     @Test("give all keys of a session one expiry, and the lists none that is shorter or much longer")
     func expiry() async throws {
         try await withStorage { storage, _ in

@@ -1,7 +1,7 @@
 internal import BatonCore
 internal import BatonRedisClient
 
-/// A batch that ``Scripts/plainAppend`` may take: without idempotency key, lease and handoff; one event, or several without ids; with no changes of state but
+/// A batch that ``Scripts/plainAppend`` may take: without idempotency key and handoff; one event, or several without ids; with no changes of state but
 /// the session's own. Most appends are.
 struct PlainAppend {
     let batch: EventBatch
@@ -12,7 +12,7 @@ struct PlainAppend {
 
     /// The batch, unless it is of another kind.
     init?(_ batch: EventBatch, to key: SessionKey, _ policy: StorePolicy) {
-        guard batch.idempotencyKey == nil, batch.epoch == nil, batch.agent == nil else { return nil }
+        guard batch.idempotencyKey == nil, batch.agent == nil else { return nil }
         if batch.events.count == 1 {
             if let id = batch.events[0].id, PlainAppend.mayBeMade(id) { return nil }
         } else {
@@ -53,7 +53,7 @@ extension RedisStorage {
         let events = plain.batch.events
         let keys = layout.plainAppendKeys(of: plain.key, appendsNeedAllKeys ? 10 : events[0].id == nil ? 5 : 6)
         var arguments: [RedisArgument] = []
-        arguments.reserveCapacity(8 + events.count)
+        arguments.reserveCapacity(9 + events.count)
         arguments.append(.bytes(request.token))
         arguments.append(.string(plain.key.id))
         arguments.append(.bytes(ListMember.of(user: plain.key.user, id: plain.key.id)))
@@ -62,6 +62,7 @@ extension RedisStorage {
         arguments.append(moment)
         arguments.append(.string(events[0].id ?? ""))
         arguments.append(RedisArgument(events.count))
+        arguments.append(plain.batch.epoch.map { RedisArgument($0) } ?? "")
         for event in events { arguments.append(.bytes(event.body.bytes)) }
         for event in events {
             for change in event.delta.session {

@@ -11,8 +11,8 @@ extension Scripts {
     /// lists by creation, which may be left out and are asked for when they are needed.
     ///
     /// ARGV: 1 token, 2 member in the user's list, 3 member in the application's, 4 the seq that is expected or nothing, 5 the most
-    /// events to keep or 0, 6 the moment, nothing or a floor, 7 the id of the only event or nothing, 8 the count of events, then the bodies, then
-    /// the session's state: fields and values, nothing to remove one.
+    /// events to keep or 0, 6 the moment, nothing or a floor, 7 the id of the only event or nothing, 8 the count of events, 9 the epoch or nothing, then
+    /// the bodies, then the session's state: fields and values, nothing to remove one.
     ///
     /// Answers what the log gets, see ``Lua/receipt``; or what ``append`` answers: a refusal, or the place of a duplicate.
     ///
@@ -26,7 +26,7 @@ extension Scripts {
         if not head or not generation or #head ~= 63 then return {-20} end
         local format, status, flags, version, seq, ms, floor, floorms, count, created, updated, ttl, expires = struct.unpack(HEAD, head)
         -- Up to here '%d' is exact everywhere, also where the server's words are of 32 bits.
-        if format ~= 1 or flags > 7 or seq > 2000000000 then return {-20} end
+        if format ~= 1 or flags > 15 or seq > 2000000000 then return {-20} end
         -- The moment is given, or is the server's and may have to reach what is given; see `clock`.
         local moment = ARGV[6]
         local native, clock, now = moment == '' or string.byte(moment) == 62
@@ -61,6 +61,27 @@ extension Scripts {
             return {0, version, seq, ms, generation, 0, -known, tonumber(string.match(entry[1], '%d+$'))}
           end
         end
+        -- The fence; see `Lua.fence`.
+        local epoch = ARGV[9]
+        if flags >= 8 then
+          local lease = call('HGET', KEYS[1], 'L')
+          if not lease or #lease < 13 then return {-20} end
+          local policy, current, over = struct.unpack('>BI6I6', lease)
+          if over > clock then
+            if epoch == '' then
+              if policy == 0 then return {-10, current, over, string.sub(lease, 14)} end
+            elseif tonumber(epoch) ~= current then
+              return {-9, current}
+            end
+          elseif epoch ~= '' then
+            return {-9, current}
+          elseif over ~= 0 then
+            -- To be marked as over for good.
+            return {-20}
+          end
+        elseif epoch ~= '' then
+          return {-9, 0}
+        end
         if ARGV[4] ~= '' and tonumber(ARGV[4]) ~= seq then return {-3, seq} end
         local ends, grain = 0, 0
         if ttl ~= 0 then
@@ -94,10 +115,10 @@ extension Scripts {
         end
         if type(noted) == 'string' then
           if id == '' then
-            stored = redis.pcall('XADD', KEYS[2], first .. '-' .. stamp, 'b', ARGV[9])
+            stored = redis.pcall('XADD', KEYS[2], first .. '-' .. stamp, 'b', ARGV[10])
           else
             named = redis.pcall('HSET', KEYS[6], id, first)
-            if named == 1 then stored = redis.pcall('XADD', KEYS[2], first .. '-' .. stamp, 'i', id, 'b', ARGV[9]) end
+            if named == 1 then stored = redis.pcall('XADD', KEYS[2], first .. '-' .. stamp, 'i', id, 'b', ARGV[10]) end
           end
         end
         if type(stored) ~= 'string' then
@@ -109,8 +130,8 @@ extension Scripts {
           return stored or named or noted or app
         end
 
-        for i = 2, n do call('XADD', KEYS[2], string.format('%d-%s', seq + i, stamp), 'b', ARGV[8 + i]) end
-        for i = 9 + n, #ARGV, 2 do
+        for i = 2, n do call('XADD', KEYS[2], string.format('%d-%s', seq + i, stamp), 'b', ARGV[9 + i]) end
+        for i = 10 + n, #ARGV, 2 do
           if ARGV[i + 1] == '' then call('HDEL', KEYS[1], ARGV[i]) else call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
         end
         if id ~= '' and not hasIDs then
@@ -134,7 +155,7 @@ extension Scripts {
           call('PEXPIREAT', KEYS[2], stop)
           if hasIDs then call('PEXPIREAT', KEYS[6], stop) end
           if flags % 4 >= 2 then call('PEXPIREAT', KEYS[7], stop) end
-          if flags >= 4 then call('PEXPIREAT', KEYS[8], stop) end
+          if flags % 8 >= 4 then call('PEXPIREAT', KEYS[8], stop) end
           local last = math.ceil(ends / grain)
           if user == 1 or app == 1 or last ~= math.ceil(expires / grain) then
             last = math.ceil(last * grain)
