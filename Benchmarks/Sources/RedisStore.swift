@@ -32,7 +32,8 @@ enum RedisStoreBenchmark {
         case "growth": try await RedisGrowth.run(arguments[0], numbers)
         case let mode? where RedisSessions.modes.contains(mode): try await RedisSessions.run(arguments[0], mode, numbers)
         default:
-            print("usage: BatonBenchmarks redis-store ADDRESS memory|append|get|fence|turns|crowd|growth|\(RedisSessions.modes.joined(separator: "|")) [NUMBERS]")
+            let modes = (["memory", "append", "get", "fence", "turns", "crowd", "growth"] + RedisSessions.modes).joined(separator: "|")
+            print("usage: BatonBenchmarks redis-store ADDRESS \(modes) [NUMBERS]")
             exit(64)
         }
     }

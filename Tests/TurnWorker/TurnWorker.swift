@@ -37,13 +37,13 @@ enum TurnWorker {
         let name = "\(holder)-\(UInt64.random(in: 0...UInt64.max))"
         do {
             let epoch = try await session.turn(holder: holder, ttl: ttl, waiting: .seconds(60)) { turn in
-                if Int.random(in: 0..<4) == 0 {
-                    // Not staged: the fence alone keeps it in its turn.
-                    try await session.append(event(name, "direct", 0, turn.epoch, 1), epoch: turn.epoch)
-                }
                 for part in 0..<parts {
                     try turn.append(event(name, "staged", part, turn.epoch, parts))
                     try? await Task.sleep(for: .microseconds(Int.random(in: 0...4000)))
+                }
+                if Bool.random() {
+                    // Neither staged nor cancelled with the turn: the fence alone keeps it in its place.
+                    await Task { _ = try? await session.append(event(name, "direct", 0, turn.epoch, 1), epoch: turn.epoch) }.value
                 }
                 return turn.epoch
             }
