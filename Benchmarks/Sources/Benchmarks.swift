@@ -10,6 +10,7 @@ enum Benchmarks {
         ("sqlite", SQLiteBenchmark.run),
         ("redis", RedisBenchmark.run),
         ("redis-store", RedisStoreBenchmark.run),
+        ("branches", BranchBenchmark.run),
     ]
 
     static func main() async throws {

@@ -29,6 +29,10 @@ public final class SessionStore: Sendable {
         case acquireLease = "acquire_lease"
         case renewLease = "renew_lease"
         case releaseLease = "release_lease"
+        case forkSession = "fork_session"
+        case rewindSession = "rewind_session"
+        case getLineage = "get_lineage"
+        case compareSessions = "compare_sessions"
         case checkHealth = "check_health"
     }
 

@@ -12,7 +12,7 @@ internal import Synchronization
 ///
 /// Limits and lifetimes are the daemon's. Its access tokens are not reachable over HTTP.
 public final class RemoteStorage: Storage {
-    private let daemon: DaemonClient
+    let daemon: DaemonClient
     private let watches: WatchList
     private let durability: Durability?
 
@@ -39,7 +39,7 @@ public final class RemoteStorage: Storage {
     /// The same storage, whose writes ask the daemon for this durability. Whether its store has it is only known then.
     public func with(durability: Durability) throws(StoreError) -> any Storage { RemoteStorage(self, durability) }
 
-    private func send(_ request: Request, repeatable: Bool? = nil) async throws(StoreError) -> HTTPClient.Reply {
+    func send(_ request: Request, repeatable: Bool? = nil) async throws(StoreError) -> HTTPClient.Reply {
         var request = request
         if let durability, request.method != .get { request.headers.add("Baton-Durability", durability.description) }
         return try await daemon.send(request, repeatable: repeatable)
@@ -135,6 +135,7 @@ public final class RemoteStorage: Storage {
         if let before = query.before { parameters.add("before", before.wireForm) }
         parameters.add("limit", query.limit)
         if query.order == .desc { parameters.add("order", query.order.rawValue) }
+        if query.view != .history { parameters.add("view", query.view.rawValue) }
         try parameters.add(query.filter)
         return try EventPage(decoding: try await send(Request(.get, key.path + "/events", query: parameters.text)).body)
     }

@@ -252,6 +252,26 @@ extension SQLiteStorage {
         try await write { (writing) throws(StoreError) in try writing.change(key, delta, epoch: epoch) }
     }
 
+    /// Makes a session that goes on from a place of another.
+    public func fork(_ key: SessionKey, _ draft: ForkDraft, to fork: SessionKey, epoch: Int?) async throws(StoreError) -> SessionSnapshot {
+        try await write { (writing) throws(StoreError) in try writing.fork(key, draft, to: fork, epoch: epoch) }
+    }
+
+    /// Goes back to a place.
+    public func rewind(_ key: SessionKey, _ draft: RewindDraft) async throws(StoreError) -> AppendReceipt {
+        try await write { (writing) throws(StoreError) in try writing.rewind(key, draft) }
+    }
+
+    /// Where a session comes from, and its forks.
+    public func lineage(of key: SessionKey) async throws(StoreError) -> Lineage {
+        try await read { (reading) throws(StoreError) in try reading.lineage(of: key) }
+    }
+
+    /// How far two sessions go together.
+    public func compare(_ key: SessionKey, with other: SessionKey) async throws(StoreError) -> BranchComparison {
+        try await read { (reading) throws(StoreError) in try reading.compare(key, with: other) }
+    }
+
     /// Calls `observer` after commits of this process, and within 50 ms after those of others.
     public func observe(_ observer: @escaping @Sendable (StorageHint) -> Void) -> StorageObservation {
         defer { attendant?.wake() }

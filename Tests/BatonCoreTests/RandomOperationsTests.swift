@@ -24,7 +24,7 @@ struct RandomOperationsTests {
 }
 
 /// The reference model with one fault.
-final class FaultyStorage: Storage {
+final class FaultyStorage: Storage, BranchForwarding {
     enum Fault: CaseIterable {
         /// Events are found by an id that was removed.
         case forgottenRemoval
@@ -50,6 +50,7 @@ final class FaultyStorage: Storage {
     }
 
     private let model: ReferenceModel
+    var branches: ReferenceModel { model }
     private let fault: Fault
     private let removed = Guarded<[String: Event]>([:])
 

@@ -37,9 +37,10 @@ private struct RemoteFixture: StorageFixture {
 
 /// A remote storage whose `.store` scope is answered by the storage behind the daemon, because HTTP does not show it. Everything else
 /// passes through.
-private struct WithoutTokens: Storage {
+private struct WithoutTokens: Storage, BranchForwarding {
     let remote: RemoteStorage
     let local: SQLiteStorage
+    var branches: RemoteStorage { remote }
 
     func create(_ draft: SessionDraft, at key: SessionKey) async throws(StoreError) -> (session: SessionSnapshot, created: Bool) {
         try await remote.create(draft, at: key)

@@ -90,7 +90,7 @@ package final class ReferenceModel: Storage {
     package func event(_ id: String, in key: SessionKey) async throws(StoreError) -> Event {
         try write { (model) throws(StoreError) in
             let session = model.sessions[try model.indexForReading(key)]
-            return session.events[try session.indexOfEvent(id)]
+            return session.log[try session.indexOfEvent(id)]
         }
     }
 
@@ -99,12 +99,12 @@ package final class ReferenceModel: Storage {
     ) async throws(StoreError) -> EventWindow {
         try write { (model) throws(StoreError) in
             let session = model.sessions[try model.indexForReading(key)]
-            let middle = try session.indexOfEvent(id)
+            let middle = session.log[try session.indexOfEvent(id)]
             var filter = EventFilter()
             filter.roles = roles
-            let earlier = session.events[..<middle].filter(filter.matches).suffix(before)
-            let later = session.events[(middle + 1)...].filter(filter.matches).prefix(after)
-            return EventWindow(events: earlier + [session.events[middle]] + later, anchor: id)
+            let earlier = session.events.filter { $0.seq < middle.seq && filter.matches($0) }.suffix(before)
+            let later = session.events.filter { $0.seq > middle.seq && filter.matches($0) }.prefix(after)
+            return EventWindow(events: earlier + [middle] + later, anchor: id)
         }
     }
 
@@ -113,11 +113,11 @@ package final class ReferenceModel: Storage {
             let index = try model.index(of: key)
             try model.passFence(ofSessionAt: index, epoch)
             let place = try model.sessions[index].indexOfEvent(id)
-            let old = model.sessions[index].events[place]
+            let old = model.sessions[index].log[place]
             let event = Event(
                 id: old.id, seq: old.seq, time: old.time, editedAt: model.now(for: model.sessions[index].record),
                 body: patch.applied(to: old.body))
-            model.sessions[index].events[place] = event
+            model.sessions[index].log[place] = event
             model.recordChange(ofSessionAt: index)
             return event
         }
@@ -128,14 +128,13 @@ package final class ReferenceModel: Storage {
             let index = try model.index(of: key)
             let session = model.sessions[index]
             try model.passFence(ofSessionAt: index, epoch)
-            if id == nil, session.events.isEmpty {
+            guard let name = id ?? session.events.last?.id else {
                 // Nothing was written.
                 model.sessions[index].fence = session.fence
                 return nil
             }
-            let place = if let id { try session.indexOfEvent(id) } else { session.events.count - 1 }
-            let event = model.sessions[index].events.remove(at: place)
-            model.sessions[index].record.eventCount -= 1
+            let event = model.sessions[index].log.remove(at: try session.indexOfEvent(name))
+            model.sessions[index].record.eventCount = model.sessions[index].events.count
             model.recordChange(ofSessionAt: index)
             return event
         }
@@ -145,7 +144,7 @@ package final class ReferenceModel: Storage {
         try write { (model) throws(StoreError) in
             let index = try model.index(of: key)
             try model.passFence(ofSessionAt: index, epoch)
-            model.sessions[index].events = []
+            model.sessions[index].log = []
             model.sessions[index].record.eventCount = 0
             model.sessions[index].record.floor = model.sessions[index].record.tail
             model.recordChange(ofSessionAt: index)
@@ -184,6 +183,24 @@ package final class ReferenceModel: Storage {
             model.recordChange(ofSessionAt: index)
             return model.snapshot(model.sessions[index]).state
         }
+    }
+
+    // MARK: - Branches
+
+    package func fork(_ key: SessionKey, _ draft: ForkDraft, to fork: SessionKey, epoch: Int?) async throws(StoreError) -> SessionSnapshot {
+        try write { (model) throws(StoreError) in try model.fork(key, draft, to: fork, epoch: epoch) }
+    }
+
+    package func rewind(_ key: SessionKey, _ draft: RewindDraft) async throws(StoreError) -> AppendReceipt {
+        try write { (model) throws(StoreError) in try model.rewind(key, draft) }
+    }
+
+    package func lineage(of key: SessionKey) async throws(StoreError) -> Lineage {
+        try write { (model) throws(StoreError) in try model.lineage(of: key) }
+    }
+
+    package func compare(_ key: SessionKey, with other: SessionKey) async throws(StoreError) -> BranchComparison {
+        try write { (model) throws(StoreError) in try model.compare(key, with: other) }
     }
 
     // MARK: - Operations

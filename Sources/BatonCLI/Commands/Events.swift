@@ -8,12 +8,13 @@ extension Command {
             Example(line: "baton events demo/ann/first --order desc --limit 5", meaning: "The last five, newest first"),
             Example(line: "baton events demo/ann/first --roles user,assistant --since 2h", meaning: "What was said in the last two hours"),
         ],
-        options: [after.declaration, before.declaration, limit.declaration, order.declaration] + EventOptions.declarations
+        options: [after.declaration, before.declaration, limit.declaration, order.declaration, view.declaration] + EventOptions.declarations
             + OwnerOptions.declarations,
         arguments: [SessionName.argument]
     ) { invocation in
         let key = try invocation.session()
-        var query = EventQuery(after: invocation[after], before: invocation[before], order: invocation[order], filter: invocation.eventFilter)
+        var query = EventQuery(
+            after: invocation[after], before: invocation[before], order: invocation[order], filter: invocation.eventFilter, view: invocation[view])
         let printer = EventPrinter(invocation.console)
         return try await invocation.withStore { store in
             var left = invocation[limit] ?? .max
@@ -40,6 +41,9 @@ extension Command {
         "limit", "N", in: 1...Int.max, help: "The most events to print; all without", traits: OptionTraits(short: "n", settable: .flagOnly))
     private static let order = Option<EventQuery.Order>(
         "order", "ORDER", default: .asc, help: "asc: oldest first; desc: newest first", traits: flagOnly)
+    private static let view = Option<EventQuery.View>(
+        "view", "VIEW", default: .history, help: "history: what the session shows; log: what rewinds have hidden, too", traits: flagOnly)
 }
 
 extension EventQuery.Order: ArgumentValue {}
+extension EventQuery.View: ArgumentValue {}

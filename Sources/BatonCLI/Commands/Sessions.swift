@@ -3,7 +3,10 @@ internal import BatonCore
 extension Command {
     static let sessions = Command(
         name: "sessions", summary: "Look at sessions, make, change and delete them",
-        commands: [.listSessions, .showSession, .createSession, .updateSession, .touchSession, .handOffSession, .deleteSessions])
+        commands: [
+            .listSessions, .showSession, .createSession, .updateSession, .touchSession, .handOffSession, .deleteSessions, .forkSession,
+            .rewindSession, .showLineage, .compareSessions,
+        ])
 
     private typealias Options = SessionOptions
 
@@ -238,7 +241,7 @@ private enum SessionOptions {
 
 private enum IfExists: String, CaseIterable, ArgumentValue { case fail, `return` }
 
-private enum Lifetime: ArgumentValue {
+enum Lifetime: ArgumentValue {
     case never
     case after(Duration)
 

@@ -22,7 +22,7 @@ struct SessionPrinter {
             ("version", String(record.version)), ("events", "\(record.eventCount), the last has seq \(record.lastSeq)"),
             ("tail", record.tail.description), ("created", record.createdAt.description), ("updated", record.updatedAt.description),
             ("expires", record.expiresAt?.description ?? "never"), ("tags", record.tags.joined(separator: ", ")),
-            ("active agent", record.activeAgent ?? ""),
+            ("active agent", record.activeAgent ?? ""), ("parent", record.parent.map { "\($0.session), at \($0.at)" } ?? ""),
             ("lease", record.lease.map { "\($0.holder), epoch \($0.epoch), until \($0.expiresAt)" } ?? ""),
             ("lease policy", record.leasePolicy == .advisory ? record.leasePolicy.rawValue : ""),
             ("participants", record.participants == .emptyArray ? "" : record.participants.description),

@@ -68,6 +68,8 @@ extension JSONWriter {
             writer.raw(record.participants.bytes)
             writer.name("activeAgent")
             writer.string(record.activeAgent)
+            writer.name("parent")
+            if let parent = record.parent { writer.parent(parent) } else { writer.null() }
             writer.name("lease")
             if let lease = record.lease { writer.lease(lease) } else { writer.null() }
             writer.name("leasePolicy")

@@ -46,6 +46,14 @@ public struct EventQuery: Hashable, Sendable {
         case desc
     }
 
+    /// Which events of a session's log.
+    public enum View: String, Hashable, Sendable, CaseIterable {
+        /// Those that the session shows.
+        case history
+        /// Those that a rewind has hidden too.
+        case log
+    }
+
     /// Only events after this place.
     public var after: Cursor?
     /// Only events before this place.
@@ -56,17 +64,23 @@ public struct EventQuery: Hashable, Sendable {
     public var order: Order
     /// Which events; applied before the limit.
     public var filter: EventFilter
+    /// Whether what a rewind has hidden is read too.
+    public var view: View
 
     /// The most events of one page.
     public static let maximumLimit = 1000
 
     /// A query for a page.
-    public init(after: Cursor? = nil, before: Cursor? = nil, limit: Int = 100, order: Order = .asc, filter: EventFilter = EventFilter()) {
+    public init(
+        after: Cursor? = nil, before: Cursor? = nil, limit: Int = 100, order: Order = .asc, filter: EventFilter = EventFilter(),
+        view: View = .history
+    ) {
         self.after = after
         self.before = before
         self.limit = limit
         self.order = order
         self.filter = filter
+        self.view = view
     }
 }
 

@@ -26,7 +26,7 @@ public struct SessionRecord: Hashable, Sendable {
     public var expiresAt: Timestamp?
     /// How long it lives after a write, in seconds; `nil` for ever.
     public var ttl: Int?
-    /// How many events can be read: those appended, less those trimmed, removed or forgotten.
+    /// How many events are shown: those appended or taken over, less those trimmed, removed, forgotten or hidden by a rewind.
     public var eventCount: Int
     /// Where the newest event stands, whether it is still there or not; ``Offset/start`` before the first.
     public var tail: Offset
@@ -46,6 +46,8 @@ public struct SessionRecord: Hashable, Sendable {
     public var lease: Lease?
     /// What becomes of writes without an epoch while a lease is held.
     public var leasePolicy: LeasePolicy
+    /// Where it was forked; `nil` when it is no fork.
+    public var parent: BranchPoint?
 
     /// The sequence number of the newest event; 0 before the first.
     public var lastSeq: Int { tail.seq }
@@ -57,7 +59,7 @@ public struct SessionRecord: Hashable, Sendable {
     public init(
         key: SessionKey, title: String?, status: Status, version: Int, createdAt: Timestamp, updatedAt: Timestamp, expiresAt: Timestamp?,
         ttl: Int?, eventCount: Int, tail: Offset, floor: Offset, generation: String, tags: [String], metadata: JSON, participants: JSON,
-        activeAgent: String?, lease: Lease? = nil, leasePolicy: LeasePolicy = .exclusive
+        activeAgent: String?, lease: Lease? = nil, leasePolicy: LeasePolicy = .exclusive, parent: BranchPoint? = nil
     ) {
         self.key = key
         self.title = title
@@ -77,6 +79,7 @@ public struct SessionRecord: Hashable, Sendable {
         self.activeAgent = activeAgent
         self.lease = lease
         self.leasePolicy = leasePolicy
+        self.parent = parent
     }
 
     /// The id that the store gives to an event whose author gave none: it can be found again without an index, and no

@@ -20,7 +20,7 @@
 /// - Cancelling the calling task ends a wait as soon as it can; whether a write took effect is then unknown.
 ///
 /// `StorageContract` in the tests says the same as code; every storage passes it.
-public protocol Storage: LeaseStorage, TopicStorage {
+public protocol Storage: BranchStorage, LeaseStorage, TopicStorage {
     /// How it treats what it keeps. The store above it refuses what the policy forbids; the storage does the rest.
     var policy: StorePolicy { get }
 
@@ -57,7 +57,8 @@ public protocol Storage: LeaseStorage, TopicStorage {
     /// change is the active one.
     ///
     /// An id that the store made for this generation (`SessionRecord.seq(inMadeID:generation:)`) is a duplicate when its seq has
-    /// been given out, and ``StoreError/Code/invalidField`` otherwise.
+    /// been given out in it, and ``StoreError/Code/invalidField`` otherwise. Ids that a fork took over are known as long as their events
+    /// are there, whoever made them; so are those of events that a rewind has hidden.
     /// A receipt that stores nothing changes nothing: neither version nor times move.
     func append(_ batch: EventBatch, to key: SessionKey) async throws(StoreError) -> AppendReceipt
 
@@ -65,18 +66,18 @@ public protocol Storage: LeaseStorage, TopicStorage {
     /// A storage may stop looking for matches at a bound of its own; the page's `next` then moves on with few events or none.
     func events(in key: SessionKey, _ query: EventQuery) async throws(StoreError) -> EventPage
 
-    /// The event with this id.
+    /// The event with this id, also when a rewind has hidden it.
     /// - Throws: ``StoreError/noEvent`` when the session does not have it, or not any more.
     func event(_ id: String, in key: SessionKey) async throws(StoreError) -> Event
 
-    /// The event with up to `before` and `after` neighbours that have one of `roles` (any when empty).
+    /// The event with up to `before` and `after` neighbours that are shown and have one of `roles` (any when empty).
     func window(around id: String, in key: SessionKey, before: Int, after: Int, roles: [String]) async throws(StoreError) -> EventWindow
 
     /// Replaces parts of an event; it keeps its place and gets `editedAt`.
     func replace(_ id: String, in key: SessionKey, with patch: EventPatch, epoch: Int?) async throws(StoreError) -> Event
 
-    /// Removes an event: its seq stays used, its id is free again, and its offset stays a valid cursor. With `nil` the newest that is left.
-    /// Returns what was removed; `nil` when `id` was `nil` and nothing is left.
+    /// Removes an event: its seq stays used, its id is free again, and its offset stays a valid cursor. With `nil` the newest that is shown.
+    /// Returns what was removed; `nil` when `id` was `nil` and nothing is shown. Removing a rewind does not undo it.
     /// - Throws: ``StoreError/noEvent`` when the session does not have the id.
     func remove(_ id: String?, in key: SessionKey, epoch: Int?) async throws(StoreError) -> Event?
 

@@ -65,7 +65,7 @@ extension RedisStorage {
         return (AppendReceipt(entries: entries, version: version, tail: tail), hasExcess)
     }
 
-    private func trim(_ names: SessionNames) async throws(StoreError) -> Bool {
+    func trim(_ names: SessionNames) async throws(StoreError) -> Bool {
         let arguments = self.arguments(names) + [RedisArgument(policy.maximumEvents ?? 0)]
         do throws(StoreError) {
             var reply = try ScriptReply(try await send(EVALSHA(Scripts.trim, keys: names.keys, arguments: arguments, retrySafety: .always)))

@@ -67,15 +67,15 @@ extension RedisStorage {
         arguments += [.string(id), RedisArgument(before), RedisArgument(after), RedisArgument(RedisStorage.replyBytes), isReading ? 1 : 0]
         var reply = try ScriptReply(try await send(EVALSHA(Scripts.find, keys: names.keys, arguments: arguments, retrySafety: .always)))
         let head = try SessionHead(try reply.bytes())
-        let generation = try reply.text()
+        let origin = try EventOrigin(try reply.bytes())
         let entry = try reply.next()
         let edit = try reply.bytes()
         func side() throws(StoreError) -> (events: [Event], isCut: Bool) {
-            let events = try EventEntries.events(try reply.next(), edits: try reply.next(), generation: generation)
+            let events = try EventEntries.events(try reply.next(), edits: try reply.next(), origin: origin)
             return (events, try reply.int() == 1)
         }
         return FoundEvent(
-            head: head, generation: generation, event: try EventEntries.event(entry, edit: edit, generation: generation),
+            head: head, generation: origin.generation, event: try EventEntries.event(entry, edit: edit, origin: origin),
             edits: edit.isEmpty ? 0 : try EventEntries.Edit(edit).number, before: try side(), after: try side())
     }
 
@@ -104,10 +104,10 @@ extension RedisStorage {
     public func remove(_ id: String?, in key: SessionKey, epoch: Int?) async throws(StoreError) -> Event? {
         let names = layout.names(of: key)
         var reply = try ScriptReply(try await write(Scripts.remove, names.keys, arguments(names) + [.string(id ?? "")], epoch: epoch))
-        let generation = try reply.text()
+        let origin = try EventOrigin(try reply.bytes())
         let entry = try reply.next()
         if entry.elements?.isEmpty ?? true { return nil }
-        return try EventEntries.event(entry, edit: try reply.bytes(), generation: generation)
+        return try EventEntries.event(entry, edit: try reply.bytes(), origin: origin)
     }
 
     /// Forgets all events.

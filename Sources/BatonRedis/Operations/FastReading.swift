@@ -6,7 +6,7 @@ extension RedisStorage {
     private static let plainEvents = 100
 
     /// Reads a session with its last events by plain commands in one transaction: the server need not turn events into values of Lua and
-    /// back. Nil where only the script will do: when something has been edited, when reading writes, or on a cluster.
+    /// back. Nil where only the script will do: when something has been edited or rewound, when reading writes, or on a cluster.
     func plainSession(_ names: SessionNames, _ count: Int) async throws(StoreError) -> SessionSnapshot? {
         guard layout.isOneServer, !policy.readsExtendLife, count > 0, count <= RedisStorage.plainEvents else { return nil }
         let commands: [any RedisCommand] = [
@@ -24,6 +24,10 @@ extension RedisStorage {
         guard hash.elements?.isEmpty == false else { throw StoreError.noSession }
         guard let head = hash.pairs?["h"]?.bytes, head.count == SessionHead.size else { throw StoreError.corrupt("a session's hash") }
         if head[head.startIndex + 2] & SessionHead.hasEdits != 0 { return nil }
+        let isBranched = head[head.startIndex + 2] & SessionHead.isBranched != 0
+        let origin = try EventOrigin(
+            String(decoding: hash.pairs?["g"]?.bytes ?? [], as: UTF8.self), history: isBranched ? hash.pairs?["B"]?.bytes ?? [] : [])
+        guard origin.rewinds.isEmpty, !origin.parts.contains(where: \.hasEdits) else { return nil }
         let now = clock?().milliseconds ?? 0
         let moment = if let clock { clock().milliseconds } else { try milliseconds(time) }
         var session = try SessionSnapshot(
@@ -31,11 +35,40 @@ extension RedisStorage {
             at: moment)
         if let expiresAt = session.record.expiresAt, expiresAt.milliseconds <= now { throw StoreError.noSession }
         self.time.served(session.record.tail.milliseconds)
-        var events = try EventEntries.events(entries, generation: session.record.generation)
+        var events = try EventEntries.events(entries, origin: origin)
+        if events.count < count, !origin.parts.isEmpty {
+            guard let older = try await olderEvents(names, origin, session.record, count - events.count) else { return nil }
+            events += older
+        }
         // In place: a copy would count the references of every event.
         events.reverse()
         session.events = events
         return session
+    }
+
+    /// The newest events of the logs that a session took over, newest first. Nobody writes these logs any more, so they are read beside the
+    /// session. Nil when one is gone: then the session does not show it any more either.
+    private func olderEvents(
+        _ names: SessionNames, _ origin: EventOrigin, _ record: SessionRecord, _ count: Int
+    ) async throws(StoreError) -> [Event]? {
+        var left = count
+        var sizes: [Int] = []
+        var commands: [any RedisCommand] = []
+        for part in origin.parts.reversed() where left > 0 && part.last > record.floor.seq && part.first <= part.last {
+            let first = max(part.first, record.floor.seq + 1, part.last - left + 1)
+            let key = RedisKey(names.base + Array("h:\(part.token):e".utf8))
+            commands.append(RawCommand.reading(["XREVRANGE", RedisArgument(key), RedisArgument(part.last), RedisArgument(first)], key))
+            sizes.append(part.last - first + 1)
+            left -= part.last - first + 1
+        }
+        var events: [Event] = []
+        if commands.isEmpty { return events }
+        for (reply, size) in zip(try await send(commands), sizes) {
+            let older = try EventEntries.events(reply, origin: origin)
+            guard older.count == size else { return nil }
+            events += older
+        }
+        return events
     }
 
     /// The server's time.

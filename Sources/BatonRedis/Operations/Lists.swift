@@ -138,7 +138,7 @@ struct ListSource {
             let id = user == nil ? ListMember.parse(member)?.id : String(decoding: member, as: UTF8.self)
             guard let id, let key = try? SessionKey(app: app, user: owner.name, id: id) else { throw StoreError.corrupt("a list of sessions") }
             var snapshot = try SessionSnapshot(key, hash: hash, user: owner.state, app: [:], at: clock)
-            snapshot.events = try EventEntries.events(entries, edits: edits, generation: snapshot.record.generation).reversed()
+            snapshot.events = try EventEntries.events(entries, edits: edits, origin: EventOrigin(hash: hash)).reversed()
             let position = SessionQuery.Position(of: snapshot.record, query.order)
             list.append(Found(time: position.time.milliseconds, member: member, session: snapshot))
         }

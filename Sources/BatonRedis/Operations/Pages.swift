@@ -14,6 +14,8 @@ struct PageRequest {
     var until: Timestamp?
     /// Whether the lifetime is restarted, where a cursor is right.
     var extendsLife = false
+    /// Whether what rewinds have hidden is read too.
+    var view = EventQuery.View.history
     /// The cursor.
     var cursor: Cursor?
     /// Seqs whose milliseconds are wanted, that of the cursor first.
@@ -44,13 +46,14 @@ extension RedisStorage {
             request.extendsLife ? 1 : 0, request.cursor.map { RedisArgument(min($0.seq, RedisStorage.maximumSeq)) } ?? "",
         ]
         if case .offset(let offset) = request.cursor { arguments.append(RedisArgument(offset.milliseconds)) } else { arguments.append("") }
+        arguments.append(request.view == .log ? 1 : 0)
         arguments += request.places.map { RedisArgument($0) }
         var reply = try ScriptReply(try await send(EVALSHA(Scripts.page, keys: names.keys, arguments: arguments, retrySafety: .always)))
         let head = try SessionHead(try reply.bytes())
         time.served(head.tail.milliseconds)
-        let generation = try reply.text()
+        let origin = try EventOrigin(try reply.bytes())
         let (lowest, highest) = (try reply.int(), try reply.int())
-        let events = try EventEntries.events(try reply.next(), edits: try reply.next(), generation: generation)
+        let events = try EventEntries.events(try reply.next(), edits: try reply.next(), origin: origin)
         let isCut = try reply.int() == 1
         var times = try ScriptReply(parts: try reply.next())
         var places: [Int?] = []
@@ -59,7 +62,7 @@ extension RedisStorage {
             places.append(milliseconds < 0 ? nil : milliseconds)
         }
         return RawPage(
-            head: head, generation: generation, lowest: lowest, highest: highest, events: events,
+            head: head, generation: origin.generation, lowest: lowest, highest: highest, events: events,
             isWhole: !isCut && events.count < request.count, places: places)
     }
 
@@ -79,6 +82,7 @@ extension RedisStorage {
         }
         request.lowest = min(request.lowest, RedisStorage.maximumSeq)
         request.extendsLife = policy.readsExtendLife
+        request.view = query.view
         request.cursor = isAscending ? query.after : nil
         if isAscending { request.places.insert(min(after, RedisStorage.maximumSeq), at: 0) }
         let raw = try await page(names, request)

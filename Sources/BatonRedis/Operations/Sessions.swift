@@ -37,10 +37,10 @@ extension RedisStorage {
         let count = query.events == 0 || query.filter.isEmpty ? query.events : min(EventQuery.maximumLimit, max(100, query.events * 2))
         let arguments =
             self.arguments(names) + [RedisArgument(count), RedisArgument(RedisStorage.replyBytes), policy.readsExtendLife ? 1 : 0, 0]
-        var (session, entries, edits, isCut) = try await read(names, arguments)
+        var (session, origin, entries, edits, isCut) = try await read(names, arguments)
         guard query.events > 0 else { return session }
         let record = session.record
-        var found = try EventEntries.events(entries, edits: edits, generation: record.generation)
+        var found = try EventEntries.events(entries, edits: edits, origin: origin)
         var isWhole = !isCut && found.count < count
         var events: [Event] = []
         while true {
@@ -68,7 +68,7 @@ extension RedisStorage {
 
     private func read(
         _ names: SessionNames, _ arguments: [RedisArgument]
-    ) async throws(StoreError) -> (session: SessionSnapshot, entries: RedisReply, edits: RedisReply, isCut: Bool) {
+    ) async throws(StoreError) -> (session: SessionSnapshot, origin: EventOrigin, entries: RedisReply, edits: RedisReply, isCut: Bool) {
         let script = EVALSHA(Scripts.read, keys: names.keys, arguments: arguments, retrySafety: .always)
         let answer: RedisReply
         var app: RedisReply?
@@ -80,10 +80,13 @@ extension RedisStorage {
             (answer, app) = (replies[0], replies[1])
         }
         var reply = try ScriptReply(answer)
-        var session = try SessionSnapshot(names.key, try reply.next())
+        let stored = try reply.next()
+        var session = try SessionSnapshot(names.key, stored)
         time.served(session.record.tail.milliseconds)
         if let app { session.state.app = try sharedState(app, at: clock?().milliseconds ?? 0) }
-        return (session, try reply.next(), try reply.next(), try reply.int() == 1)
+        var parts = try ScriptReply(parts: stored)
+        _ = try parts.int()
+        return (session, try EventOrigin(hash: try parts.next()), try reply.next(), try reply.next(), try reply.int() == 1)
     }
 
     /// Changes the session's own fields.

@@ -5,19 +5,19 @@ internal import BatonRedisClient
 /// its number without any index.
 enum EventEntries {
     /// The events of a page, in its order. `edits` is empty when the session has none, else it has a place for each entry.
-    static func events(_ entries: RedisReply, edits: RedisReply, generation: String) throws(StoreError) -> [Event] {
+    static func events(_ entries: RedisReply, edits: RedisReply, origin: EventOrigin) throws(StoreError) -> [Event] {
         guard let edits = edits.elements else { throw StoreError.corrupt("a page of events") }
-        guard !edits.isEmpty else { return try events(entries, generation: generation) }
+        guard !edits.isEmpty else { return try events(entries, origin: origin) }
         guard let list = entries.elements else { throw StoreError.corrupt("a page of events") }
         var events: [Event] = []
         events.reserveCapacity(list.count)
         var edit = edits.makeIterator()
-        for entry in list { events.append(try event(entry, edit: edit.next()?.bytes ?? [], generation: generation)) }
+        for entry in list { events.append(try event(entry, edit: edit.next()?.bytes ?? [], origin: origin)) }
         return events
     }
 
     /// The events of a page of a session without edits. Most reads come this way, with dozens of events, so they are read in place.
-    static func events(_ entries: RedisReply, generation: String) throws(StoreError) -> [Event] {
+    static func events(_ entries: RedisReply, origin: EventOrigin) throws(StoreError) -> [Event] {
         var events: [Event] = []
         events.reserveCapacity(entries.elements?.count ?? 0)
         var clientID: String?
@@ -33,7 +33,7 @@ enum EventEntries {
             guard let bytes = body, let seq = Int(exactly: id.milliseconds), let milliseconds = Int(exactly: id.sequence) else { return false }
             events.append(
                 Event(
-                    id: clientID ?? SessionRecord.madeID(generation: generation, seq: seq), seq: seq, time: Timestamp(milliseconds: milliseconds),
+                    id: clientID ?? origin.madeID(forSeq: seq), seq: seq, time: Timestamp(milliseconds: milliseconds),
                     body: JSON(checked: bytes)))
             (clientID, body) = (nil, nil)
             return true
@@ -42,7 +42,7 @@ enum EventEntries {
         return events
     }
 
-    static func event(_ entry: RedisReply, edit: ArraySlice<UInt8>, generation: String) throws(StoreError) -> Event {
+    static func event(_ entry: RedisReply, edit: ArraySlice<UInt8>, origin: EventOrigin) throws(StoreError) -> Event {
         guard let parts = entry.elements, parts.count == 2, let id = parts.first?.bytes.flatMap({ place($0) }),
             let fields = parts[parts.index(after: parts.startIndex)].elements
         else { throw StoreError.corrupt("an event") }
@@ -64,7 +64,7 @@ enum EventEntries {
             body = stored.body
         }
         return Event(
-            id: clientID ?? SessionRecord.madeID(generation: generation, seq: id.seq), seq: id.seq, time: Timestamp(milliseconds: id.milliseconds),
+            id: clientID ?? origin.madeID(forSeq: id.seq), seq: id.seq, time: Timestamp(milliseconds: id.milliseconds),
             editedAt: editedAt, body: JSON(checked: Array(body)))
     }
 

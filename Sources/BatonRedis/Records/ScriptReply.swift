@@ -34,6 +34,17 @@ struct ScriptReply {
         case .changedMeanwhile: throw ScriptReply.changedMeanwhile
         case .unknownOutcome:
             throw StoreError(.cancelled, "the connection to Redis broke; whether the call took effect cannot be found out any more")
+        case .gone:
+            let floor = (seq: try int(), milliseconds: try int())
+            let tail = (seq: try int(), milliseconds: try int())
+            throw StoreError(
+                .offsetGone, "the place stands before what is kept, or in another generation or branch of the session",
+                detail: .gone(
+                    earliest: Offset(milliseconds: floor.milliseconds, seq: floor.seq),
+                    tail: Offset(milliseconds: tail.milliseconds, seq: tail.seq), generation: try text()))
+        case .exists: throw StoreError(.exists, "a session with this id exists already")
+        case .tooManyLogs: throw History.tooManyLogs
+        case .tooManyRewinds: throw Rewinds.tooMany
         case .corrupt: throw StoreError.corrupt("what Redis holds for this session")
         case .unsuited, nil: throw StoreError.corrupt("the answer of a script")
         }

@@ -16,6 +16,8 @@ struct SessionHead {
     static let size = 63
     /// The bit in the third byte that says that events were edited or removed.
     static let hasEdits: UInt8 = 2
+    /// The bit in the third byte that says that the history is put together from several logs, or has rewinds.
+    static let isBranched: UInt8 = 16
 
     init(_ bytes: ArraySlice<UInt8>) throws(StoreError) {
         guard bytes.count == SessionHead.size, bytes.first == 1 else { throw StoreError.corrupt("a session's head") }
@@ -97,6 +99,7 @@ extension SessionSnapshot {
         var participants = JSON.emptyArray
         var activeAgent: String?
         var fence = Fence()
+        var parent: BranchPoint?
         var state: [String: JSON] = [:]
         for (name, value) in pairs {
             guard let name = name.bytes, let value = value.bytes else { throw StoreError.corrupt("a session's hash") }
@@ -114,6 +117,7 @@ extension SessionSnapshot {
             case SessionField.participants: participants = JSON(checked: Array(value))
             case SessionField.activeAgent: activeAgent = String(decoding: value, as: UTF8.self)
             case SessionField.lease: fence = try Fence(stored: value)
+            case SessionField.ancestors: parent = try BranchPoint.list(value).first
             default: continue
             }
         }
@@ -124,7 +128,7 @@ extension SessionSnapshot {
                 updatedAt: Timestamp(milliseconds: head.updated), expiresAt: head.expires == 0 ? nil : Timestamp(milliseconds: head.expires),
                 ttl: head.ttl == 0 ? nil : head.ttl, eventCount: head.count, tail: head.tail, floor: head.floor, generation: generation,
                 tags: tags, metadata: metadata, participants: participants, activeAgent: activeAgent, lease: fence.lease(at: clock),
-                leasePolicy: fence.policy),
+                leasePolicy: fence.policy, parent: parent),
             state: SessionState(session: state, user: user, app: app))
     }
 }
@@ -139,6 +143,8 @@ enum SessionField {
     static let participants = UInt8(ascii: "P")
     static let activeAgent = UInt8(ascii: "A")
     static let lease = UInt8(ascii: "L")
+    static let history = UInt8(ascii: "B")
+    static let ancestors = UInt8(ascii: "F")
 }
 
 // What is known of a session's leases: one byte for the policy, epoch and end in six bytes each, the highest byte first, then the holder.
@@ -177,4 +183,13 @@ func sharedState(_ hash: RedisReply, at clock: Int) throws(StoreError) -> [Strin
         }
     }
     return state
+}
+
+extension EventOrigin {
+    /// The origin of a session's events, out of its hash.
+    init(hash: RedisReply) throws(StoreError) {
+        let pairs = hash.pairs
+        guard let generation = pairs?["g"]?.bytes else { throw StoreError.corrupt("a session's hash") }
+        try self.init(String(decoding: generation, as: UTF8.self), history: pairs?["B"]?.bytes ?? [])
+    }
 }

@@ -12,6 +12,7 @@ extension Scripts {
     /// (negative for a duplicate) and milliseconds.
     static let append = Lua.script(
         Lua.clock, Lua.names, Lua.head, Lua.fence, Lua.lifetime, Lua.lists, Lua.log, Lua.state, Lua.creation, Lua.commit, Lua.receipt,
+        Scripts.reading,
         Scripts.trimming,
         """
         local base, app, expected, request, fingerprint = ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
@@ -31,6 +32,13 @@ extension Scripts {
         -- Where a known id stands: its seq, or nil. What it is in the batch comes from the caller.
         local function known(from, to)
           local asked, at, found = {}, {}, {}
+          if h and has(h, BRANCHED) then
+            for i = from, to do
+              local entry = ids[i] ~= '' and locate(h, ids[i])
+              if entry then found[i] = tonumber(string.match(entry[1], '^%d+')) end
+            end
+            return found
+          end
           for i = from, to do
             if ids[i] ~= '' then
               asked[#asked + 1] = ids[i]
@@ -46,16 +54,14 @@ extension Scripts {
         end
         local function place(seq)
           if seq <= h.floor then return h.floorms end
-          local entry = redis.call('XRANGE', KEYS[2], seq, seq, 'COUNT', 1)[1]
-          if entry then return tonumber(string.match(entry[1], '%d+$')) end
-          local removed = has(h, EDITS) and redis.call('HGET', KEYS[4], string.format('%.0f', seq))
-          return removed and tonumber(string.match(removed, '^T(%d+)')) or h.ms
+          return moment(h, seq) or h.ms
         end
-        -- The seq inside an id that was made for this generation.
+        -- The seq inside an id that was made for this generation, and the first that it can be.
         local function made(id)
-          if string.sub(id, 1, #h.generation + 1) ~= h.generation .. '-' then return nil end
-          local digits = string.match(id, '^[1-9]%d*$', #h.generation + 2)
-          return digits and tonumber(digits)
+          local seq = madeSeq(id, h.generation)
+          if not seq then return nil end
+          logs(h)
+          return seq, h.history and h.history.base + 1 or 1
         end
 
         local done = before()
@@ -116,8 +122,9 @@ extension Scripts {
             for i = from, to do
               local id, seq = ids[i], found[i]
               if id ~= '' and h and not seq then
-                seq = made(id)
-                if seq and seq > h.seq then return {-4, i - 1, h.seq} end
+                local first
+                seq, first = made(id)
+                if seq and (seq > h.seq or seq < first) then return {-4, i - 1, h.seq} end
               end
               if seq then
                 seqs[i], times[i] = -seq, place(seq)
@@ -215,7 +222,7 @@ extension Scripts {
     /// Goes on trimming where an append has left more than one script should remove. ARGV[9]: the most events to keep.
     /// Answers 0 and whether more has to be trimmed.
     static let trim = Lua.script(
-        Lua.clock, Lua.head, Lua.lifetime, Scripts.trimming,
+        Lua.clock, Lua.head, Lua.lifetime, Scripts.reading, Scripts.trimming,
         """
         local h, refusal = load()
         if not h then return {refusal} end
@@ -223,13 +230,51 @@ extension Scripts {
         if h.count > maximum then
           trim(h, math.min(h.count - maximum, 1000))
           redis.call('HSET', KEYS[1], 'h', pack(h))
+          live(h)
         end
         return {0, h.count > maximum and 1 or 0}
         """)
 
     /// Removes the `excess` oldest events with their ids and edits, and moves the floor.
-    private static let trimming = """
+    static let trimming = """
+        -- The same where the history has several logs: the floor passes what is shown, and what it has passed of the session's own log goes.
+        local function trimLogs(h, excess)
+          local before = h.floor
+          while excess > 0 do
+            local entries = page(h, 'XRANGE', h.floor + 1, h.seq, math.min(excess, 64), 1e15)
+            if #entries == 0 then break end
+            local seq, ms = string.match(entries[#entries][1], '^(%d+)-(%d+)$')
+            h.floor, h.floorms, h.count = tonumber(seq), tonumber(ms), h.count - #entries
+            excess = excess - #entries
+          end
+          if h.floor >= h.history.first then
+            -- What was hidden may be much; ids and edits of the rest stay behind without meaning anything.
+            local from, left = '-', has(h, IDS) and 4096 or 0
+            while left > 0 do
+              local entries, ids = redis.call('XRANGE', KEYS[2], from, string.format('%.0f', h.floor), 'COUNT', 64), {}
+              for _, entry in ipairs(entries) do
+                from = '(' .. entry[1]
+                if entry[2][1] == 'i' then ids[#ids + 1] = entry[2][2] end
+              end
+              if #ids > 0 then redis.call('HDEL', KEYS[3], unpack(ids)) end
+              left = #entries == 64 and left - 64 or 0
+            end
+            redis.call('XTRIM', KEYS[2], 'MINID', string.format('%.0f', h.floor + 1))
+          end
+          if has(h, EDITS) then
+            for from = before + 1, math.min(h.floor, before + 4096), 500 do
+              local fields = {}
+              for s = from, math.min(from + 499, h.floor) do fields[#fields + 1] = string.format('%.0f', s) end
+              redis.call('HDEL', KEYS[4], unpack(fields))
+            end
+          end
+          releaseTrimmed(h)
+        end
         local function trim(h, excess)
+          if has(h, BRANCHED) then
+            logs(h)
+            return trimLogs(h, excess)
+          end
           while excess > 0 do
             local entries = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', math.min(excess, 64))
             if #entries == 0 then return end

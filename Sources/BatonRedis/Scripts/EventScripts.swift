@@ -5,8 +5,8 @@ extension Scripts {
     ///
     /// ARGV from 9 on: `XRANGE` or `XREVRANGE`, the lowest seq, the highest seq (0 for the end), how many, the most bytes, since,
     /// until (milliseconds or nothing), 1 to restart the lifetime, seq and milliseconds of a cursor that has to be right for that or
-    /// nothing, then seqs whose milliseconds are wanted, that of the cursor first. Answers 0, the head, the
-    /// generation, the lowest and highest seq that were looked at, entries, edits, whether the page was cut, and the milliseconds (-1
+    /// nothing, 1 to read what rewinds have hidden too, then seqs whose milliseconds are wanted, that of the cursor first. Answers 0, the head, the
+    /// generation with the history, the lowest and highest seq that were looked at, entries, edits, whether the page was cut, and the milliseconds (-1
     /// when unknown).
     static let page = Lua.script(
         Lua.clock, Lua.head, Lua.lifetime, Lua.lists, Lua.log, Lua.renewal, Scripts.reading,
@@ -16,12 +16,22 @@ extension Scripts {
         local low = math.max(tonumber(ARGV[10]), h.floor + 1)
         local high = tonumber(ARGV[11])
         if high == 0 or high > h.seq then high = h.seq end
+        -- The first entry at or after a place, shown or not.
+        local function following(h, seq)
+          for _, log in ipairs(logs(h)) do
+            if log.last >= seq and log.first <= log.last then
+              local entry = redis.call('XRANGE', log.key .. ':e', string.format('%.0f', math.max(seq, log.first)),
+                string.format('%.0f', log.last), 'COUNT', 1)[1]
+              if entry then return entry end
+            end
+          end
+        end
         -- Times never go back inside a session, so a moment is a bound of seq.
         local function notBefore(moment)
           local from, to = h.floor + 1, h.seq + 1
           while from < to do
             local middle = math.floor((from + to) / 2)
-            local entry = redis.call('XRANGE', KEYS[2], string.format('%.0f', middle), '+', 'COUNT', 1)[1]
+            local entry = following(h, middle)
             local seq, ms
             if entry then seq, ms = string.match(entry[1], '^(%d+)-(%d+)$') end
             if seq and tonumber(seq) < to and tonumber(ms) < moment then from = seq + 1 else to = middle end
@@ -32,25 +42,19 @@ extension Scripts {
         if ARGV[15] ~= '' then high = math.min(high, notBefore(tonumber(ARGV[15])) - 1) end
         local entries, edits, more
         if ARGV[9] == 'XRANGE' then
-          entries, edits, more = page(h, 'XRANGE', low, high, tonumber(ARGV[12]), tonumber(ARGV[13]))
+          entries, edits, more = page(h, 'XRANGE', low, high, tonumber(ARGV[12]), tonumber(ARGV[13]), ARGV[19] == '1')
         else
-          entries, edits, more = page(h, 'XREVRANGE', high, low, tonumber(ARGV[12]), tonumber(ARGV[13]))
+          entries, edits, more = page(h, 'XREVRANGE', high, low, tonumber(ARGV[12]), tonumber(ARGV[13]), ARGV[19] == '1')
         end
         local times = {}
-        for i = 19, #ARGV do
+        for i = 20, #ARGV do
           local seq, ms = tonumber(ARGV[i]), -1
           if seq == h.seq then
             ms = h.ms
           elseif seq == h.floor then
             ms = h.floorms
           elseif seq > h.floor and seq < h.seq then
-            local entry = redis.call('XRANGE', KEYS[2], ARGV[i], ARGV[i], 'COUNT', 1)[1]
-            if entry then
-              ms = tonumber(string.match(entry[1], '%d+$'))
-            elseif has(h, EDITS) then
-              local removed = redis.call('HGET', KEYS[4], ARGV[i])
-              ms = removed and tonumber(string.match(removed, '^T(%d+)')) or -1
-            end
+            ms = moment(h, seq) or -1
           end
           times[#times + 1] = ms
         end
@@ -59,32 +63,31 @@ extension Scripts {
         if ARGV[16] == '1' and (seq == 0 or seq >= h.floor and seq <= h.seq and (ARGV[18] == '' or tonumber(ARGV[18]) == times[1])) then
           extend(h)
         end
-        return {0, pack(h), h.generation, low, high, entries, edits, more, times}
+        return {0, pack(h), origin(h), low, high, entries, edits, more, times}
         """)
 
     /// Finds an event by its id, with neighbours. ARGV from 9 on: the id, how many before, how many after, the most bytes of each, 1 to restart
     /// the lifetime.
     /// Answers 0, the head, the generation, the entry, its edit, entries before (newest first), edits, cut, entries after, edits, cut.
     static let find = Lua.script(
-        Lua.clock, Lua.head, Lua.lifetime, Lua.lists, Lua.log, Lua.renewal, Scripts.reading, Scripts.locating,
+        Lua.clock, Lua.head, Lua.lifetime, Lua.lists, Lua.log, Lua.renewal, Scripts.reading,
         """
         local h, refusal = load()
         if not h then return {refusal} end
-        local entry = locate(h, ARGV[9])
+        local entry, _, edit = locate(h, ARGV[9])
         if not entry then return {-8} end
         local seq = tonumber(string.match(entry[1], '^%d+'))
-        local edit = has(h, EDITS) and redis.call('HGET', KEYS[4], string.format('%.0f', seq)) or ''
         local before, editsBefore, cutBefore = page(h, 'XREVRANGE', seq - 1, h.floor + 1, tonumber(ARGV[10]), tonumber(ARGV[12]))
         local after, editsAfter, cutAfter = page(h, 'XRANGE', seq + 1, h.seq, tonumber(ARGV[11]), tonumber(ARGV[12]))
         if ARGV[13] == '1' then extend(h) end
-        return {0, pack(h), h.generation, entry, edit, before, editsBefore, cutBefore, after, editsAfter, cutAfter}
+        return {0, pack(h), origin(h), entry, edit, before, editsBefore, cutBefore, after, editsAfter, cutAfter}
         """)
 
     /// Replaces an event. ARGV from 9 on: the id, the number of the edit that was read (0 for none, -1 when no
     /// event was found), the new body, the epoch or nothing. Answers 0 and the
     /// milliseconds of the edit.
     static let replace = Lua.script(
-        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.lists, Lua.log, Lua.commit, Scripts.locating,
+        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.lists, Lua.log, Lua.commit,
         """
         local h, refusal = load()
         local done = before()
@@ -93,13 +96,10 @@ extension Scripts {
         if done then return {0, tonumber(done)} end
         local fenced = fence(h)
         if fenced then return fenced end
-        local entry = locate(h, ARGV[9])
+        local entry, _, edit = locate(h, ARGV[9])
         if not entry then return {-8} end
         local field, number = string.match(entry[1], '^%d+'), 0
-        if has(h, EDITS) then
-          local edit = redis.call('HGET', KEYS[4], field)
-          if edit then number = tonumber(string.match(edit, '^E(%d+) ')) end
-        end
+        if edit ~= '' then number = tonumber(string.match(edit, '^E(%d+) ')) end
         if number ~= tonumber(ARGV[10]) then return {-5} end
         check(h)
         redis.call('HSET', KEYS[4], field, string.format('E%d %.0f ', number + 1, h.now) .. ARGV[11])
@@ -110,7 +110,7 @@ extension Scripts {
 
     /// Removes an event. ARGV[9]: the id, or nothing for the newest; then the epoch or nothing. Answers 0, the generation, the entry or an empty one, its edit.
     static let remove = Lua.script(
-        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.lists, Lua.log, Lua.commit, Scripts.locating,
+        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.lists, Lua.log, Lua.commit, Scripts.reading,
         """
         local h, refusal = load()
         -- What was removed cannot be answered a second time.
@@ -118,25 +118,29 @@ extension Scripts {
         if not h then return {refusal} end
         local fenced = fence(h)
         if fenced then return fenced end
-        local entry
+        local entry, number, edit
         if ARGV[9] == '' then
-          entry = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]
-          if not entry then return {0, h.generation, {}, ''} end
+          local newest = page(h, 'XREVRANGE', h.seq, h.floor + 1, 1, 1e15)[1]
+          if not newest then return {0, h.generation, {}, ''} end
+          entry, number, edit = standing(h, tonumber(string.match(newest[1], '^%d+')))
         else
-          entry = locate(h, ARGV[9])
+          entry, number, edit = locate(h, ARGV[9])
           if not entry then return {-8} end
         end
         local seq, ms = string.match(entry[1], '^(%d+)-(%d+)$')
-        local edit = has(h, EDITS) and redis.call('HGET', KEYS[4], seq) or ''
+        local counts = isShown(h, tonumber(seq))
         if has(h, IDS) then redis.call('HLEN', KEYS[3]) end
         check(h)
         redis.call('HSET', KEYS[4], seq, 'T' .. ms)
         mark(h, EDITS)
-        redis.call('XDEL', KEYS[2], entry[1])
-        if entry[2][1] == 'i' then redis.call('HDEL', KEYS[3], entry[2][2]) end
-        h.count = h.count - 1
+        -- What others show too stays where it is: that it was removed here is all that is noted.
+        if number == #logs(h) then
+          redis.call('XDEL', KEYS[2], entry[1])
+          if entry[2][1] == 'i' then redis.call('HDEL', KEYS[3], entry[2][2]) end
+        end
+        if counts then h.count = h.count - 1 end
         commit(h, '')
-        return {0, h.generation, entry, edit}
+        return {0, origin(h), entry, edit}
         """)
 
     /// Forgets all events. ARGV[9]: the epoch or nothing.
@@ -155,24 +159,11 @@ extension Scripts {
         unmark(h, IDS)
         unmark(h, EDITS)
         h.floor, h.floorms, h.count = h.seq, h.ms, 0
+        if has(h, BRANCHED) then
+          logs(h)
+          releaseTrimmed(h)
+        end
         commit(h, '')
         return {0}
         """)
-
-    /// Finds the entry of an id among those that are left.
-    private static let locating = """
-        local function locate(h, id)
-          local seq
-          if string.sub(id, 1, #h.generation + 1) == h.generation .. '-' then
-            seq = string.match(id, '^[1-9]%d*$', #h.generation + 2)
-            if seq and #seq > 15 then return nil end
-          end
-          local isMade = seq ~= nil
-          if not isMade then seq = has(h, IDS) and redis.call('HGET', KEYS[3], id) end
-          if not seq then return nil end
-          local entry = redis.call('XRANGE', KEYS[2], seq, seq, 'COUNT', 1)[1]
-          if entry and isMade and entry[2][1] == 'i' then return nil end
-          return entry
-        end
-        """
 }

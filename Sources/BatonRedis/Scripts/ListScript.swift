@@ -13,7 +13,7 @@ extension Scripts {
     /// Answers 0, the clock, whether the list ends here, score and member of the last entry that was looked at, then what was found:
     /// member, hash, entries newest first, edits, number of the user; then for each user its name and its state.
     static let list = Lua.script(
-        Lua.clock, Lua.names, Lua.head, Lua.listWalk,
+        Lua.clock, Lua.names, Lua.head, Lua.logs, Lua.listWalk, Scripts.reading,
         """
         local base, app, owner, limit, status = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[10])
         local bound, budget, events = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[12])
@@ -51,7 +51,11 @@ extension Scripts {
                 hash = redis.call('HGETALL', key)
                 for j = 2, #hash, 2 do bytes = bytes + #hash[j] end
                 local entries, edits = {}, {}
-                if events > 0 and h.count > 0 then
+                if events > 0 and has(h, BRANCHED) then
+                  h.key = key
+                  entries, edits = page(h, 'XREVRANGE', h.seq, h.floor + 1, events, 1e15)
+                  for j, entry in ipairs(entries) do bytes = bytes + #entry[2][#entry[2]] end
+                elseif events > 0 and h.count > 0 then
                   entries = redis.call('XREVRANGE', key .. ':e', '+', '-', 'COUNT', events)
                   for j, entry in ipairs(entries) do
                     bytes = bytes + #entry[2][#entry[2]]

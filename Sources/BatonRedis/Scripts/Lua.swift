@@ -56,7 +56,7 @@ enum Lua {
     /// Reads the head of a session: the numbers that every operation needs, packed into 63 bytes, so that the hash stays in the
     /// server's compact form (`hash-max-listpack-value` 64).
     ///
-    /// `load` gives nil and a refusal when there is no session, and true with it when something expired is still in its place.
+    /// `load` gives nil and a refusal when there is no session, and with it the head of one that has expired and is still in its place.
     static let head = """
         local HEAD = '>BBBI6I6I6I6I6I6I6I6I6I6'
         local function parse(bytes, generation)
@@ -80,13 +80,14 @@ enum Lua {
           end
           local h = parse(f[1], f[2])
           if not h then return nil, -7 end
-          if gone(h) then return nil, -1, true end
+          h.key = KEYS[1]
+          if gone(h) then return nil, -1, h end
           h.now = math.max(clock, earliest, h.updated, h.ms)
           return h
         end
         -- What else belongs to a session is known by a bit, so that a key which cannot be there is not looked for. RETRIED: there may be
         -- fences, which plain appends do not look for.
-        local IDS, EDITS, REQUESTS, LEASED, RETRIED = 1, 2, 4, 8, 128
+        local IDS, EDITS, REQUESTS, LEASED, BRANCHED, RETRIED = 1, 2, 4, 8, 16, 128
         local function has(h, bit) return math.floor(h.flags / bit) % 2 == 1 end
         local function mark(h, bit) if not has(h, bit) then h.flags = h.flags + bit end end
         local function unmark(h, bit) if has(h, bit) then h.flags = h.flags - bit end end
@@ -147,20 +148,26 @@ enum Lua {
         """
 
     /// Restarts the life of all keys of a session: one absolute moment for all of them.
-    static let lifetime = """
-        local function persist(key, expires)
-          if not native then return end
-          if expires == 0 then redis.call('PERSIST', key) else redis.call('PEXPIREAT', key, expires) end
-        end
-        local function live(h)
-          if not native or h.expires == 0 then return end
-          redis.call('PEXPIREAT', KEYS[1], h.expires)
-          if h.seq > 0 then redis.call('PEXPIREAT', KEYS[2], h.expires) end
-          if has(h, IDS) then redis.call('PEXPIREAT', KEYS[3], h.expires) end
-          if has(h, EDITS) then redis.call('PEXPIREAT', KEYS[4], h.expires) end
-          if has(h, REQUESTS) then redis.call('PEXPIREAT', KEYS[5], h.expires) end
-        end
-        """
+    static let lifetime =
+        logs + """
+
+            local function persist(key, expires)
+              if not native then return end
+              if expires == 0 then redis.call('PERSIST', key) else redis.call('PEXPIREAT', key, expires) end
+            end
+            local function live(h)
+              if has(h, BRANCHED) then
+                keepLogs(h)
+                if native and h.expires ~= 0 then redis.call('PEXPIREAT', h.key .. ':f', h.expires) end
+              end
+              if not native or h.expires == 0 then return end
+              redis.call('PEXPIREAT', KEYS[1], h.expires)
+              if h.seq > 0 then redis.call('PEXPIREAT', KEYS[2], h.expires) end
+              if has(h, IDS) then redis.call('PEXPIREAT', KEYS[3], h.expires) end
+              if has(h, EDITS) then redis.call('PEXPIREAT', KEYS[4], h.expires) end
+              if has(h, REQUESTS) then redis.call('PEXPIREAT', KEYS[5], h.expires) end
+            end
+            """
 
     /// Lists of sessions. `check` is called before the first write, `list` after it.
     ///
@@ -340,10 +347,10 @@ enum Lua {
     /// Makes a session. ARGV from `at` on: generation, lifetime in seconds (0 without end), a count of fields, then each field and its value.
     static let creation = """
         local function create(at, stale)
-          if stale then redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]) end
+          if stale then drop(stale, ARGV[5]) end
           local ttl = tonumber(ARGV[at + 1])
           local h = {status = 0, flags = 0, version = 1, seq = 0, ms = 0, floor = 0, floorms = 0, count = 0, created = clock,
-            updated = clock, ttl = ttl, expires = lives(ttl, clock), generation = ARGV[at], now = math.max(clock, earliest)}
+            updated = clock, ttl = ttl, expires = lives(ttl, clock), generation = ARGV[at], now = math.max(clock, earliest), key = KEYS[1]}
           for i = 1, tonumber(ARGV[at + 2]) do
             if ARGV[at + 1 + 2 * i] == 'L' then mark(h, LEASED) end
           end

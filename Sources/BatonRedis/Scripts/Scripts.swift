@@ -23,4 +23,8 @@ enum Refusal: Int {
     case lineIsFull = -11
     case otherAgent = -12
     case unsuited = -20
+    case gone = -21
+    case exists = -22
+    case tooManyLogs = -23
+    case tooManyRewinds = -24
 }

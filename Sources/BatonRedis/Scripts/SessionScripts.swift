@@ -84,6 +84,7 @@ extension Scripts {
           endless = h.ttl == 0
           if endless then
             for i = 1, 5 do persist(KEYS[i], 0) end
+            persist(h.key .. ':f', 0)
           end
         end
         commit(h, '')
@@ -92,7 +93,7 @@ extension Scripts {
 
     /// Deletes a session with all that belongs to it. ARGV[9]: the epoch or nothing. Answers 0 and 1 when it was there.
     static let delete = Lua.script(
-        Lua.clock, Lua.head, Lua.fence, Lua.lists, Lua.log,
+        Lua.clock, Lua.head, Lua.fence, Lua.logs, Lua.lists, Lua.log,
         """
         local h, refusal, stale = load()
         if refusal == -7 then return {-7} end
@@ -103,7 +104,7 @@ extension Scripts {
         local fenced = h and fence(h)
         if fenced then return fenced end
         check()
-        redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5])
+        drop(h or stale, ARGV[5])
         unlist()
         note(ARGV[6], '')
         return {0, h and 1 or 0}
@@ -136,11 +137,54 @@ extension Scripts {
     static let reading = """
         -- Entries, the edits of those that have one, and whether the page ends because of its bytes. The page grows by steps that
         -- follow from the size of what came, so that large events never fill the server's memory at once.
-        local function page(h, command, first, last, count, budget)
+        local function pageOfLogs(h, command, first, last, count, budget, all)
+          local entries, edits, more, bytes, step = {}, {}, 0, 0, 50
+          local descends = command == 'XREVRANGE'
+          local list = descends and pieces(h, last, first, all) or pieces(h, first, last, all)
+          local isEdited = false
+          for n = 1, #list do
+            local number, from, to = unpack(list[descends and #list + 1 - n or n])
+            if descends then from, to = to, from end
+            from, to = string.format('%.0f', from), string.format('%.0f', to)
+            local key, hasEdits = logs(h)[number].key .. ':e', false
+            for i = number, #logs(h) do hasEdits = hasEdits or says(logs(h)[i], EDITS) end
+            while #entries < count and more == 0 do
+              local size = math.min(step, count - #entries)
+              local got = redis.call(command, key, from, to, 'COUNT', size)
+              local found = {}
+              if hasEdits and #got > 0 then
+                local seqs = {}
+                for i, entry in ipairs(got) do seqs[i] = string.match(entry[1], '^%d+') end
+                found = said(h, number, seqs)
+              end
+              for i, entry in ipairs(got) do
+                local edit = found[i]
+                if not edit or string.byte(edit) ~= 84 then
+                  local fields = entry[2]
+                  bytes = bytes + #fields[#fields]
+                  entries[#entries + 1] = entry
+                  edits[#entries] = edit or ''
+                  if edit then isEdited = true end
+                  if bytes >= budget and #entries < count then
+                    more = 1
+                    break
+                  end
+                end
+              end
+              if #got < size then break end
+              from = '(' .. got[#got][1]
+              if #entries > 0 then step = math.max(1, math.min(200, math.floor((budget - bytes) / (bytes / #entries + 1)))) end
+            end
+            if more == 1 or #entries >= count then break end
+          end
+          return entries, isEdited and edits or {}, more
+        end
+        local function page(h, command, first, last, count, budget, all)
           local entries, edits, more = {}, {}, 0
           if count == 0 or (command == 'XRANGE' and first > last) or (command == 'XREVRANGE' and first < last) then
             return entries, edits, more
           end
+          if has(h, BRANCHED) then return pageOfLogs(h, command, first, last, count, budget, all) end
           local from, bytes, step = string.format('%.0f', first), 0, 50
           local to = string.format('%.0f', last)
           while #entries < count do
@@ -166,6 +210,10 @@ extension Scripts {
             end
           end
           return entries, edits, more
+        end
+        -- The generation, and behind it what tells who made which event where that was not always this session.
+        local function origin(h)
+          return has(h, BRANCHED) and h.generation .. redis.call('HGET', h.key, 'B') or h.generation
         end
         """
 }

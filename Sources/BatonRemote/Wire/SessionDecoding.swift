@@ -48,6 +48,7 @@ private struct SessionFields {
     private var activeAgent: String?
     private var lease: Lease?
     private var leasePolicy = LeasePolicy.exclusive
+    private var parent: BranchPoint?
     private var state = SessionState()
     private var events: [Event] = []
 
@@ -81,6 +82,10 @@ private struct SessionFields {
         case "activeAgent": activeAgent = try scanner.string(bytes)
         case "lease": lease = try Lease(decoding: scanner.json(bytes))
         case "leasePolicy": leasePolicy = try scanner.string(bytes).flatMap { LeasePolicy(rawValue: $0) } ?? .exclusive
+        case "parent":
+            let value = try scanner.json(bytes)
+            var inner = WireScanner()
+            if !value.isNull { parent = try BranchPoint(&inner, value.bytes.span) }
         case "state":
             var merged: [String: JSON] = [:]
             try scanner.object(bytes) { (scanner, bytes, name) throws(StoreError) in merged[name] = try scanner.json(bytes) }
@@ -98,7 +103,7 @@ private struct SessionFields {
             key: try SessionKey(app: app, user: user, id: id), title: title, status: status, version: version, createdAt: createdAt,
             updatedAt: updatedAt, expiresAt: expiresAt, ttl: ttl, eventCount: eventCount, tail: tail, floor: earliest, generation: generation,
             tags: tags, metadata: metadata, participants: participants, activeAgent: activeAgent, lease: lease,
-            leasePolicy: leasePolicy)
+            leasePolicy: leasePolicy, parent: parent)
         return SessionSnapshot(record: record, state: state, events: events)
     }
 }

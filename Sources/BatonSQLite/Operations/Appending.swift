@@ -47,7 +47,7 @@ extension Writing {
     }
 
     /// State that others share lives by the clock, not by the session's time.
-    private func store(_ plan: AppendPlan, _ row: inout SessionRow, clock: Int) throws(StoreError) {
+    func store(_ plan: AppendPlan, _ row: inout SessionRow, clock: Int) throws(StoreError) {
         for item in plan.items {
             guard case .new(let seq) = item.place else { continue }
             // Forgotten with the events before the floor, and not deleted yet: the id is free all the same.
@@ -57,7 +57,7 @@ extension Writing {
                 """
                 INSERT INTO events (pk, session, seq, ms, edited_ms, id, role, author, type, branch, body)
                 VALUES (?1, ?2, ?3, ?4, NULL, ?5, ?6, ?7, ?8, ?9, ?10)
-                """, nextEvent(), row.pk, seq, plan.now, draft.id, draft.role, draft.author, draft.type, draft.branch, draft.body)
+                """, nextEvent(), row.log, seq, plan.now, draft.id, draft.role, draft.author, draft.type, draft.branch, draft.body)
             if !draft.delta.isEmpty { try apply(draft.delta, for: row, now: clock) }
             row.events += 1
             row.tail = Offset(milliseconds: plan.now, seq: seq)
@@ -65,30 +65,42 @@ extension Writing {
     }
 
     /// Moves the floor over the oldest events that are too many.
-    private func trim(_ row: inout SessionRow) throws(StoreError) {
+    func trim(_ row: inout SessionRow) throws(StoreError) {
         guard let maximum = policy.maximumEvents, row.events > maximum else { return }
         let excess = row.events - maximum
-        // Without holes the place is known; otherwise the index, which holds only events that are there, is walked.
-        let statement = try db.statement("SELECT seq, ms FROM events WHERE session = ?1 AND seq > ?2 ORDER BY seq LIMIT 1 OFFSET ?3")
-        defer { statement.reset() }
-        if row.tail.seq - row.floor.seq == row.events {
-            try statement.bind(row.pk, row.floor.seq + excess - 1, 0)
-        } else {
-            try statement.bind(row.pk, row.floor.seq, excess - 1)
-        }
-        guard try statement.step() else { throw StoreError(.storeCorrupt, "a session has fewer events than it counts") }
-        row.floor = Offset(milliseconds: statement.int(1), seq: statement.int(0))
-        statement.reset()
+        let before = row.floor.seq
+        row.floor = try firstPlaces(excess, of: row)
         row.events = maximum
         try db.run(
             "DELETE FROM events WHERE pk IN (SELECT pk FROM events WHERE session = ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3)",
-            row.pk, row.floor.seq, Writing.trimStep)
+            row.log, row.floor.seq, Writing.trimStep)
         try db.run(
             """
             DELETE FROM removed WHERE session = ?1
                 AND seq IN (SELECT seq FROM removed WHERE session = ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3)
-            """, row.pk, row.floor.seq, Writing.trimStep)
-        if excess >= Writing.trimStep { try discard(row.pk, through: row.floor.seq) }
+            """, row.log, row.floor.seq, Writing.trimStep)
+        if row.floor.seq - before >= Writing.trimStep { try discard(row.log, through: row.floor.seq) }
+        try releaseTrimmed(&row)
+    }
+
+    /// The place of the last of the `count` oldest events that are shown.
+    private func firstPlaces(_ count: Int, of row: SessionRow) throws(StoreError) -> Offset {
+        if let segments = row.segments {
+            guard let place = try reading.place(after: count - 1, from: row.floor.seq + 1, of: row, segments) else {
+                throw StoreError(.storeCorrupt, "a session has fewer events than it counts")
+            }
+            return place
+        }
+        // Without holes the place is known; otherwise the index, which holds only events that are there, is walked.
+        let statement = try db.statement("SELECT seq, ms FROM events WHERE session = ?1 AND seq > ?2 ORDER BY seq LIMIT 1 OFFSET ?3")
+        defer { statement.reset() }
+        if row.tail.seq - row.floor.seq == row.events {
+            try statement.bind(row.pk, row.floor.seq + count - 1, 0)
+        } else {
+            try statement.bind(row.pk, row.floor.seq, count - 1)
+        }
+        guard try statement.step() else { throw StoreError(.storeCorrupt, "a session has fewer events than it counts") }
+        return Offset(milliseconds: statement.int(1), seq: statement.int(0))
     }
 }
 
@@ -150,8 +162,8 @@ struct AppendPlan {
     /// The place of an id that the store made for this generation; `nil` when it is of another make.
     private static func place(ofMade id: String, _ row: SessionRow, _ reading: Reading) throws(StoreError) -> Offset? {
         guard let seq = SessionRecord.seq(inMadeID: id, generation: row.generation) else { return nil }
-        guard seq <= row.tail.seq else {
-            throw StoreError(.invalidField, "an event has an id that the store will make for seq \(seq); the session is at seq \(row.tail.seq)")
+        guard seq <= row.tail.seq, seq > row.segments?.ancestors.first?.at.seq ?? 0 else {
+            throw StoreError(.invalidField, "an event has an id that only the store makes, for seq \(seq); the session is at seq \(row.tail.seq)")
         }
         // Of what was trimmed only the last time is known.
         let milliseconds = seq > row.floor.seq ? try reading.milliseconds(at: seq, of: row) : nil

@@ -8,7 +8,17 @@ extension Writing {
         guard let found = try reading.event(id, of: row) else { throw StoreError.noEvent }
         let now = row.now(reading.now)
         let body = patch.applied(to: found.event.body)
-        try db.run("UPDATE events SET body = ?2, edited_ms = ?3 WHERE pk = ?1", found.pk, body, now)
+        if found.log == row.log {
+            try db.run("UPDATE events SET body = ?2, edited_ms = ?3 WHERE pk = ?1", found.pk, body, now)
+        } else {
+            // Others show that log too, so this one's version of the event goes into its own.
+            try db.run(
+                """
+                INSERT INTO events (pk, session, seq, ms, edited_ms, id, role, author, type, branch, body)
+                SELECT ?1, ?2, seq, ms, ?3, id, role, author, type, branch, ?4 FROM events WHERE pk = ?5
+                """, nextEvent(), row.log, now, body, found.pk)
+            try markOverlays(&row)
+        }
         row.change(at: now)
         try saveProgress(row)
         hint(key)
@@ -28,10 +38,11 @@ extension Writing {
             guard let event = try reading.newestEvent(of: row) else { return nil }
             found = event
         }
-        try db.run("DELETE FROM events WHERE pk = ?1", found.pk)
+        if found.log == row.log { try db.run("DELETE FROM events WHERE pk = ?1", found.pk) }
         try db.run(
-            "INSERT INTO removed (session, seq, ms) VALUES (?1, ?2, ?3)", row.pk, found.event.seq, found.event.time.milliseconds)
-        row.events -= 1
+            "INSERT INTO removed (session, seq, ms) VALUES (?1, ?2, ?3)", row.log, found.event.seq, found.event.time.milliseconds)
+        if let segments = row.segments, found.event.seq < segments.firstOwn { try markOverlays(&row) }
+        if row.shows(found.event.seq) { row.events -= 1 }
         row.change(at: row.now(reading.now))
         try saveProgress(row)
         hint(key)
@@ -47,7 +58,8 @@ extension Writing {
         row.events = 0
         row.change(at: row.now(reading.now))
         try saveProgress(row)
-        if row.tail.seq > 0 { try discard(row.pk, through: row.tail.seq) }
+        if row.tail.seq > 0 { try discard(row.log, through: row.tail.seq) }
+        try releaseTrimmed(&row)
         hint(key)
     }
 }

@@ -3,6 +3,8 @@ internal import BatonCore
 /// An event as it is stored, with the number of its row.
 struct StoredEvent {
     let pk: Int
+    /// The number that the row carries.
+    let log: Int
     let event: Event
 }
 
@@ -62,27 +64,36 @@ extension Reading {
 
     /// The event with this id among those that can be read.
     func event(_ id: String, of row: SessionRow) throws(StoreError) -> StoredEvent? {
+        if let segments = row.segments { return try event(id, of: row, segments) }
         if let seq = SessionRecord.seq(inMadeID: id, generation: row.generation) {
-            guard seq > row.floor.seq, let found = try event(at: seq, of: row), found.event.id.utf8.elementsEqual(id.utf8) else { return nil }
+            guard seq > row.floor.seq, let found = try event(at: seq, in: row.log, generation: row.generation),
+                found.event.id.utf8.elementsEqual(id.utf8)
+            else { return nil }
             return found
         }
-        let statement = try db.statement("SELECT pk, seq, ms, edited_ms, id, body FROM events WHERE session = ?1 AND id = ?2 AND id IS NOT NULL")
-        defer { statement.reset() }
-        try statement.bind(row.pk, id)
-        guard try statement.step() else { return nil }
-        let found = statement.event(of: row)
-        return found.event.seq > row.floor.seq ? found : nil
+        let found = try event(withID: id, in: row.log, generation: row.generation)
+        return found.flatMap { $0.event.seq > row.floor.seq ? $0 : nil }
     }
 
-    private func event(at seq: Int, of row: SessionRow) throws(StoreError) -> StoredEvent? {
+    /// The event of a log that has an author's id, also before the floor.
+    func event(withID id: String, in log: Int, generation: String) throws(StoreError) -> StoredEvent? {
+        let statement = try db.statement("SELECT pk, seq, ms, edited_ms, id, body FROM events WHERE session = ?1 AND id = ?2 AND id IS NOT NULL")
+        defer { statement.reset() }
+        try statement.bind(log, id)
+        return try statement.step() ? statement.event(in: log, generation: generation) : nil
+    }
+
+    /// The row that a log has for a seq.
+    func event(at seq: Int, in log: Int, generation: String) throws(StoreError) -> StoredEvent? {
         let statement = try db.statement("SELECT pk, seq, ms, edited_ms, id, body FROM events WHERE session = ?1 AND seq = ?2")
         defer { statement.reset() }
-        try statement.bind(row.pk, seq)
-        return try statement.step() ? statement.event(of: row) : nil
+        try statement.bind(log, seq)
+        return try statement.step() ? statement.event(in: log, generation: generation) : nil
     }
 
     /// Where an id stands that an author gave, without the event's body.
     func place(ofID id: String, of row: SessionRow) throws(StoreError) -> (pk: Int, offset: Offset)? {
+        if let segments = row.segments { return try place(ofID: id, of: row, segments) }
         let statement = try db.statement("SELECT pk, ms, seq FROM events WHERE session = ?1 AND id = ?2 AND id IS NOT NULL")
         defer { statement.reset() }
         try statement.bind(row.pk, id)
@@ -92,10 +103,15 @@ extension Reading {
 
     /// The time of the event that stands, or stood, at a place after the floor.
     func milliseconds(at seq: Int, of row: SessionRow) throws(StoreError) -> Int? {
+        if let segments = row.segments { return try milliseconds(at: seq, segments) }
+        return try milliseconds(at: seq, in: row.log)
+    }
+
+    func milliseconds(at seq: Int, in log: Int) throws(StoreError) -> Int? {
         let statement = try db.statement(
             "SELECT ms FROM events WHERE session = ?1 AND seq = ?2 UNION ALL SELECT ms FROM removed WHERE session = ?1 AND seq = ?2")
         defer { statement.reset() }
-        try statement.bind(row.pk, seq)
+        try statement.bind(log, seq)
         return try statement.step() ? statement.int(0) : nil
     }
 
@@ -106,7 +122,7 @@ extension Reading {
         guard let bounds = try bounds(of: row, filter) else { return [] }
         var events: [Event] = []
         var bytes = 0
-        try scan(row, bounds, .desc, ColumnFilter(filter), limit: count) { found in
+        try scan(row, bounds, .desc, .history, ColumnFilter(filter), limit: count) { found in
             events.append(found.event)
             bytes += found.event.body.bytes.count
             return bytes <= SnapshotQuery.maximumBytes
@@ -119,7 +135,7 @@ extension Reading {
     func newestEvent(of row: SessionRow) throws(StoreError) -> StoredEvent? {
         guard row.events > 0 else { return nil }
         var newest: StoredEvent?
-        try scan(row, row.floor.seq + 1...row.tail.seq, .desc, ColumnFilter(EventFilter()), limit: 1) { found in
+        try scan(row, row.floor.seq + 1...row.tail.seq, .desc, .history, ColumnFilter(EventFilter()), limit: 1) { found in
             newest = found
             return false
         }
@@ -128,12 +144,14 @@ extension Reading {
 
     // MARK: - Pages
 
+    /// Refuses a cursor that does not stand in the session's log.
+    func check(_ cursor: Cursor, of row: SessionRow) throws(StoreError) {
+        let known = cursor.seq > row.floor.seq && cursor.seq < row.tail.seq ? try milliseconds(at: cursor.seq, of: row) : nil
+        if let refusal = row.record(SessionProfile(), at: now).refusal(of: cursor, millisecondsAtSeq: known) { throw refusal }
+    }
+
     func page(of row: SessionRow, _ query: EventQuery) throws(StoreError) -> EventPage {
-        if query.order == .asc, let after = query.after {
-            let record = row.record(SessionProfile(), at: now)
-            let known = after.seq > row.floor.seq && after.seq < row.tail.seq ? try milliseconds(at: after.seq, of: row) : nil
-            if let refusal = record.refusal(of: after, millisecondsAtSeq: known) { throw refusal }
-        }
+        if query.order == .asc, let after = query.after { try check(after, of: row) }
         // Everything that is left between the cursors, then what the filter's moments leave of it.
         let lower = max(row.floor.seq, min(query.after?.seq ?? 0, row.tail.seq))
         let upper = min(row.tail.seq, max((query.before?.seq ?? Int.max) - 1, 0))
@@ -157,7 +175,7 @@ extension Reading {
         // One more than is wanted is looked for, to know whether anything is left.
         var bytes = 0
         var isCut = false
-        try scan(row, scanned, query.order, columns, limit: query.limit + 1) { found in
+        try scan(row, scanned, query.order, query.view, columns, limit: query.limit + 1) { found in
             guard page.events.count < query.limit, bytes < Reading.pageBytes else {
                 isCut = true
                 return false
@@ -188,7 +206,7 @@ extension Reading {
         let columns = ColumnFilter(filter)
         var events: [Event] = []
         if before > 0, row.floor.seq + 1 < anchor.seq {
-            try scan(row, row.floor.seq + 1...anchor.seq - 1, .desc, columns, limit: before) { found in
+            try scan(row, row.floor.seq + 1...anchor.seq - 1, .desc, .history, columns, limit: before) { found in
                 events.append(found.event)
                 return true
             }
@@ -196,7 +214,7 @@ extension Reading {
         }
         events.append(anchor)
         if after > 0, anchor.seq < row.tail.seq {
-            try scan(row, anchor.seq + 1...row.tail.seq, .asc, columns, limit: after) { found in
+            try scan(row, anchor.seq + 1...row.tail.seq, .asc, .history, columns, limit: after) { found in
                 events.append(found.event)
                 return true
             }
@@ -208,8 +226,19 @@ extension Reading {
 
     /// Gives the events of a range that match to `body`, until it returns false or `limit` is met.
     private func scan(
-        _ row: SessionRow, _ range: ClosedRange<Int>, _ order: EventQuery.Order, _ columns: ColumnFilter, limit: Int,
+        _ row: SessionRow, _ range: ClosedRange<Int>, _ order: EventQuery.Order, _ view: EventQuery.View, _ columns: ColumnFilter, limit: Int,
         _ body: (StoredEvent) -> Bool
+    ) throws(StoreError) {
+        if let segments = row.segments {
+            return try scan(segments, tail: row.tail.seq, range, order, view, columns, limit: limit, body)
+        }
+        try scan(row.log, row.generation, range, order, columns, limit: limit, body)
+    }
+
+    /// Gives the rows of a log that match to `body`, until it returns false or `limit` is met.
+    func scan(
+        _ log: Int, _ generation: String, _ range: ClosedRange<Int>, _ order: EventQuery.Order, _ columns: ColumnFilter, limit: Int,
+        _ body: (StoredEvent) throws(StoreError) -> Bool
     ) throws(StoreError) {
         let statement: Statement
         if columns.isEmpty {
@@ -218,10 +247,10 @@ extension Reading {
             statement = try db.statement(composed: EventSQL.filtered(order, columns.condition(from: 5)))
         }
         defer { statement.reset() }
-        try statement.bind(row.pk, range.lowerBound, range.upperBound, limit)
+        try statement.bind(log, range.lowerBound, range.upperBound, limit)
         try columns.bind(to: statement, from: 5)
         while try statement.step() {
-            guard body(statement.event(of: row)) else { return }
+            guard try body(statement.event(in: log, generation: generation)) else { return }
         }
     }
 
@@ -237,15 +266,16 @@ extension Reading {
 
     /// The lowest seq so that no event from there on is older than `milliseconds`.
     private func firstSeq(notBefore milliseconds: Int, of row: SessionRow) throws(StoreError) -> Int {
-        let statement = try db.statement("SELECT seq, ms FROM events WHERE session = ?1 AND seq >= ?2 ORDER BY seq LIMIT 1")
         var low = row.floor.seq + 1
         var high = row.tail.seq + 1
         while low < high {
             let middle = low + (high - low) / 2
-            defer { statement.reset() }
-            try statement.bind(row.pk, middle)
-            if try statement.step(), statement.int(0) < high, statement.int(1) < milliseconds {
-                low = statement.int(0) + 1
+            let place =
+                if let segments = row.segments { try firstPlace(from: middle, segments) } else {
+                    try firstPlace(from: middle, through: .max, in: row.log)
+                }
+            if let place, place.seq < high, place.milliseconds < milliseconds {
+                low = place.seq + 1
             } else {
                 high = middle
             }
@@ -253,10 +283,22 @@ extension Reading {
         return low
     }
 
+    /// The first event of a log in a range of places.
+    func firstPlace(from first: Int, through last: Int, in log: Int) throws(StoreError) -> Offset? {
+        let statement = try db.statement("SELECT ms, seq FROM events WHERE session = ?1 AND seq >= ?2 AND seq <= ?3 ORDER BY seq LIMIT 1")
+        defer { statement.reset() }
+        try statement.bind(log, first, last)
+        return try statement.step() ? Offset(milliseconds: statement.int(0), seq: statement.int(1)) : nil
+    }
+
     /// The offset of the newest event at or before `seq`, whether it is still there or not, and never before the floor.
     func place(atOrBefore seq: Int, of row: SessionRow) throws(StoreError) -> Offset {
         if seq >= row.tail.seq { return row.tail }
         if seq <= row.floor.seq { return row.floor }
+        if let segments = row.segments {
+            // Of every seq after the floor the time is known, whether its event is still there or not.
+            return try milliseconds(at: seq, segments).map { Offset(milliseconds: $0, seq: seq) } ?? row.floor
+        }
         let statement = try db.statement(
             """
             SELECT ms, seq FROM (
@@ -292,12 +334,12 @@ enum EventSQL {
 
 extension Statement {
     /// The columns pk, seq, ms, edited_ms, id, body.
-    fileprivate func event(of row: SessionRow) -> StoredEvent {
+    fileprivate func event(in log: Int, generation: String) -> StoredEvent {
         let seq = int(1)
         return StoredEvent(
-            pk: int(0),
+            pk: int(0), log: log,
             event: Event(
-                id: optionalText(4) ?? SessionRecord.madeID(generation: row.generation, seq: seq), seq: seq,
+                id: optionalText(4) ?? SessionRecord.madeID(generation: generation, seq: seq), seq: seq,
                 time: Timestamp(milliseconds: int(2)), editedAt: optionalInt(3).map(Timestamp.init(milliseconds:)), body: json(5)))
     }
 }

@@ -14,12 +14,15 @@ struct Reading {
             """
             SELECT pk, app, user, id, status, version, created_ms, updated_ms, expires_ms, ttl, events,
                 tail_ms, tail_seq, floor_ms, floor_seq, requests, generation,
-                lease_policy, lease_epoch, lease_holder, lease_ms
+                lease_policy, lease_epoch, lease_holder, lease_ms, log
             FROM sessions WHERE app = ?1 AND user = ?2 AND id = ?3
             """)
         defer { statement.reset() }
         try statement.bind(key.app, key.user, key.id)
-        return try statement.step() ? try statement.sessionRow() : nil
+        guard try statement.step() else { return nil }
+        var (row, isBranched) = try statement.sessionRow()
+        if isBranched { row.segments = try segments(of: row.pk) }
+        return row
     }
 
     /// The session's row.

@@ -19,6 +19,10 @@ struct SessionRow {
     var requests: Int
     let generation: String
     var fence: Fence
+    /// The number that its new events carry.
+    var log: Int
+    /// What its history is put together from; `nil` when it shows its own log and nothing else.
+    var segments: Segments?
 
     /// Never.
     static let never = Int.max
@@ -44,7 +48,7 @@ struct SessionRow {
             updatedAt: Timestamp(milliseconds: updatedAt),
             expiresAt: expiresAt == SessionRow.never ? nil : Timestamp(milliseconds: expiresAt), ttl: ttl, eventCount: events, tail: tail,
             floor: floor, generation: generation, tags: profile.tags, metadata: profile.metadata, participants: profile.participants,
-            activeAgent: profile.activeAgent, lease: fence.lease(at: now), leasePolicy: fence.policy)
+            activeAgent: profile.activeAgent, lease: fence.lease(at: now), leasePolicy: fence.policy, parent: segments?.ancestors.first)
     }
 }
 
@@ -91,13 +95,16 @@ extension LeasePolicy {
 }
 
 extension Statement {
-    /// The columns of a session, from 0 on.
-    func sessionRow() throws(StoreError) -> SessionRow {
+    /// The columns of a session, from 0 on, and whether the history of the session has to be put together.
+    func sessionRow() throws(StoreError) -> (row: SessionRow, isBranched: Bool) { (try plainRow(), !isNull(21)) }
+
+    private func plainRow() throws(StoreError) -> SessionRow {
         SessionRow(
             pk: int(0), key: try key(), status: try SessionRecord.Status(number: int(4)), version: int(5), createdAt: int(6),
             updatedAt: int(7), expiresAt: int(8), ttl: optionalInt(9), events: int(10), tail: Offset(milliseconds: int(11), seq: int(12)),
             floor: Offset(milliseconds: int(13), seq: int(14)), requests: int(15), generation: text(16),
-            fence: Fence(policy: int(17) == 0 ? .exclusive : .advisory, epoch: int(18), holder: text(19), expires: int(20)))
+            fence: Fence(policy: int(17) == 0 ? .exclusive : .advisory, epoch: int(18), holder: text(19), expires: int(20)),
+            log: optionalInt(21) ?? int(0))
     }
 
     private func key() throws(StoreError) -> SessionKey {

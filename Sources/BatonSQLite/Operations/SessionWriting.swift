@@ -16,22 +16,29 @@ extension Writing {
     /// Stores a new session without its state.
     func insert(_ draft: SessionDraft, at key: SessionKey, now: Int) throws(StoreError) -> SessionRow {
         let ttl = policy.ttl(for: draft.lifetime)
+        let pk = nextOwner()
         let row = SessionRow(
-            pk: nextOwner(), key: key, status: .active, version: 1, createdAt: now, updatedAt: now, expiresAt: SessionRow.expiry(ttl, from: now),
+            pk: pk, key: key, status: .active, version: 1, createdAt: now, updatedAt: now, expiresAt: SessionRow.expiry(ttl, from: now),
             ttl: ttl, events: 0, tail: .start, floor: .start, requests: 0, generation: Randomness.generation(),
-            fence: Fence(policy: draft.leasePolicy))
+            fence: Fence(policy: draft.leasePolicy), log: pk)
         let profile = SessionProfile(title: draft.title, tags: draft.tags, metadata: draft.metadata, participants: draft.participants)
+        try insert(row, profile)
+        return row
+    }
+
+    /// Stores the rows of a new session.
+    func insert(_ row: SessionRow, _ profile: SessionProfile) throws(StoreError) {
         try db.run(
             """
             INSERT INTO sessions (pk, app, user, id, status, version, created_ms, updated_ms, expires_ms, ttl, events,
-                tail_ms, tail_seq, floor_ms, floor_seq, requests, generation, lease_policy)
-            VALUES (?1, ?2, ?3, ?4, 0, 1, ?5, ?5, ?6, ?7, 0, 0, 0, 0, 0, 0, ?8, ?9)
-            """, row.pk, key.app, key.user, key.id, now, row.expiresAt, ttl, row.generation, row.fence.policy.number)
+                tail_ms, tail_seq, floor_ms, floor_seq, requests, generation, lease_policy, log)
+            VALUES (?1, ?2, ?3, ?4, 0, 1, ?5, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0, ?13, ?14, ?15)
+            """, row.pk, row.key.app, row.key.user, row.key.id, row.createdAt, row.expiresAt, row.ttl, row.events, row.tail.milliseconds,
+            row.tail.seq, row.floor.milliseconds, row.floor.seq, row.generation, row.fence.policy.number, row.segments.map { _ in row.log })
         try db.run(
             "INSERT INTO profiles (session, title, active_agent, tags, metadata, participants) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             row.pk, profile.title, profile.activeAgent, profile.encodedTags, profile.metadata, profile.participants)
         try insertTags(profile.tags, of: row)
-        return row
     }
 
     private func insertTags(_ tags: [String], of row: SessionRow) throws(StoreError) {
@@ -98,8 +105,12 @@ extension Writing {
 
     /// Takes a session away from all readers at once; what belongs to it is deleted bit by bit.
     func detach(_ row: SessionRow) throws(StoreError) {
-        try db.run("DELETE FROM sessions WHERE pk = ?1", row.pk)
-        try discard(row.pk)
+        try detach(row.pk, isBranched: row.segments != nil)
+    }
+
+    func detach(_ session: Int, isBranched: Bool) throws(StoreError) {
+        try db.run("DELETE FROM sessions WHERE pk = ?1", session)
+        if isBranched { try releaseBranch(session) } else { try discard(session) }
     }
 
     /// Stores everything of the row that an operation may have changed, but its status.

@@ -70,7 +70,7 @@ extension Writing {
         return pk
     }
 
-    private func apply(_ changes: [StateChange], to owner: Int) throws(StoreError) {
+    func apply(_ changes: [StateChange], to owner: Int) throws(StoreError) {
         for change in changes {
             var current: JSON?
             if case .merge = change.operation { current = try value(change.key, of: owner) }

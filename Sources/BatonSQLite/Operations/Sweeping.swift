@@ -5,9 +5,8 @@ extension Writing {
     func sweepExpired(upTo count: Int) throws(StoreError) -> Bool {
         let now = reading.now
         let sessions = try expiredSessions(now, count)
-        for (pk, key) in sessions {
-            try db.run("DELETE FROM sessions WHERE pk = ?1", pk)
-            try discard(pk)
+        for (pk, isBranched, key) in sessions {
+            try detach(pk, isBranched: isBranched)
             hint(key)
         }
         let scopes = try expiredScopes(now, count)
@@ -19,17 +18,18 @@ extension Writing {
         return sessions.count == count || scopes.count == count
     }
 
-    private func expiredSessions(_ now: Int, _ count: Int) throws(StoreError) -> [(pk: Int, key: SessionKey)] {
+    private func expiredSessions(_ now: Int, _ count: Int) throws(StoreError) -> [(pk: Int, isBranched: Bool, key: SessionKey)] {
         let statement = try db.statement(
             """
-            SELECT pk, app, user, id FROM sessions INDEXED BY sessions_by_expiry
+            SELECT pk, app, user, id, log FROM sessions INDEXED BY sessions_by_expiry
             WHERE expires_ms <= ?1 AND expires_ms < 9223372036854775807 ORDER BY expires_ms LIMIT ?2
             """)
         defer { statement.reset() }
         try statement.bind(now, count)
-        var expired: [(pk: Int, key: SessionKey)] = []
+        var expired: [(pk: Int, isBranched: Bool, key: SessionKey)] = []
         while try statement.step() {
-            expired.append((statement.int(0), try SessionKey(app: statement.text(1), user: statement.text(2), id: statement.text(3))))
+            let key = try SessionKey(app: statement.text(1), user: statement.text(2), id: statement.text(3))
+            expired.append((statement.int(0), !statement.isNull(4), key))
         }
         return expired
     }
@@ -49,7 +49,7 @@ extension Writing {
 
     /// Deletes up to `count` rows of what nobody can read any more; returns whether there may be more.
     func collectGarbage(upTo count: Int) throws(StoreError) -> Bool {
-        guard let (owner, through) = try oldestGarbage() else { return false }
+        guard let (owner, through) = try oldestGarbage() else { return try collectLeftovers(upTo: count) }
         var left = Int64(count)
         func delete(_ sql: StaticString, _ parameters: Int...) throws(StoreError) {
             guard left > 0 else { return }
@@ -69,10 +69,27 @@ extension Writing {
                 AND seq IN (SELECT seq FROM removed WHERE session = ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3)
             """, owner, through)
         if through == .max {
-            try delete("DELETE FROM requests WHERE rowid IN (SELECT rowid FROM requests WHERE session = ?1 LIMIT ?2)", owner)
-            try delete("DELETE FROM state WHERE owner = ?1 AND key IN (SELECT key FROM state WHERE owner = ?1 LIMIT ?2)", owner)
+            try delete(Writing.someRequests, owner)
+            try delete(Writing.someState, owner)
         }
         if left > 0 { try db.run("DELETE FROM garbage WHERE owner = ?1", owner) }
+        return true
+    }
+
+    private static let someRequests: StaticString =
+        "DELETE FROM requests WHERE rowid IN (SELECT rowid FROM requests WHERE session = ?1 LIMIT ?2)"
+    private static let someState: StaticString = "DELETE FROM state WHERE owner = ?1 AND key IN (SELECT key FROM state WHERE owner = ?1 LIMIT ?2)"
+
+    /// Deletes up to `count` rows of what deleted sessions had beside their logs; returns whether there may be more.
+    private func collectLeftovers(upTo count: Int) throws(StoreError) -> Bool {
+        let statement = try db.statement("SELECT owner FROM leftovers LIMIT 1")
+        let owner = try statement.step() ? statement.int(0) : nil
+        statement.reset()
+        guard let owner else { return false }
+        let before = db.changes
+        try db.run(Writing.someRequests, owner, count)
+        try db.run(Writing.someState, owner, count)
+        if db.changes == before { try db.run("DELETE FROM leftovers WHERE owner = ?1", owner) }
         return true
     }
 

@@ -103,4 +103,13 @@ final class Writing {
             """, owner, seq)
         hasMadeGarbage = true
     }
+
+    /// Leaves a log to be deleted that no session shows any more. The session that has the same number keeps what else is its own.
+    func discardLog(_ log: Int) throws(StoreError) { try discard(log, through: .max - 1) }
+
+    /// Leaves the state and requests of a deleted session to be deleted, not the log that has its number.
+    func discardBelongings(of session: Int) throws(StoreError) {
+        try db.run("INSERT OR IGNORE INTO leftovers (owner) VALUES (?1)", session)
+        hasMadeGarbage = true
+    }
 }

@@ -8,7 +8,7 @@ struct Migration: Sendable {
 
 extension Migration {
     /// All steps; the layout's version (`user_version`) is the number of those that were applied.
-    static let all = [Migration(sql: layout1), Migration(sql: leases)]
+    static let all = [Migration(sql: layout1), Migration(sql: leases), Migration(sql: branches)]
 
     /// What is known of each session's leases. Who waits for one stands in `line`, the longest waiting first.
     private static let leases = """
@@ -145,5 +145,45 @@ extension Migration {
             owner INTEGER PRIMARY KEY,
             through_seq INTEGER NOT NULL
         );
+        """
+
+    /// What histories are put together from.
+    ///
+    /// - `sessions.log` is the number that a session's new events carry; none when that is its own and it shows nothing else.
+    /// - `segments` are the logs of such a session, the oldest first, the one that goes on last. A log without segments is garbage.
+    /// - `rewinds` are the rewinds of its history, those that it took over among them.
+    /// - `ancestors` are the sessions that it descends from, its parent first, whether they are still there or not.
+    /// - `leftovers` names deleted sessions whose state and requests still take space: their number may be that of a log which is shown.
+    private static let branches = """
+        ALTER TABLE sessions ADD COLUMN log INTEGER;
+        CREATE INDEX sessions_by_log ON sessions (log) WHERE log IS NOT NULL;
+        CREATE TABLE segments (
+            session INTEGER NOT NULL,
+            position INTEGER NOT NULL,
+            log INTEGER NOT NULL,
+            generation TEXT NOT NULL,
+            first_seq INTEGER NOT NULL,
+            last_seq INTEGER NOT NULL,
+            overlays INTEGER NOT NULL,
+            PRIMARY KEY (session, position)
+        ) WITHOUT ROWID;
+        CREATE INDEX segments_by_log ON segments (log);
+        CREATE TABLE rewinds (
+            session INTEGER NOT NULL,
+            seq INTEGER NOT NULL,
+            target INTEGER NOT NULL,
+            PRIMARY KEY (session, seq)
+        ) WITHOUT ROWID;
+        CREATE TABLE ancestors (
+            session INTEGER NOT NULL,
+            position INTEGER NOT NULL,
+            id TEXT NOT NULL,
+            generation TEXT NOT NULL,
+            at_ms INTEGER NOT NULL,
+            at_seq INTEGER NOT NULL,
+            PRIMARY KEY (session, position)
+        ) WITHOUT ROWID;
+        CREATE INDEX forks_by_parent ON ancestors (generation) WHERE position = 0;
+        CREATE TABLE leftovers (owner INTEGER PRIMARY KEY);
         """
 }

@@ -144,7 +144,10 @@ final class Attendant: @unchecked Sendable {
     private func hints(after first: Int, through last: Int) throws(StoreError) -> [StorageHint] {
         guard last - first <= Attendant.maximumNewEvents else { return [.everything] }
         let statement = try db.statement(
-            "SELECT app, user, id FROM sessions WHERE pk IN (SELECT session FROM events WHERE pk > ?1 AND pk <= ?2)")
+            """
+            SELECT app, user, id FROM sessions WHERE pk IN (SELECT session FROM events WHERE pk > ?1 AND pk <= ?2)
+            UNION SELECT app, user, id FROM sessions WHERE log IN (SELECT session FROM events WHERE pk > ?1 AND pk <= ?2)
+            """)
         defer { statement.reset() }
         try statement.bind(first, last)
         var hints: [StorageHint] = []

@@ -4,7 +4,7 @@ internal import BatonHTTP
 extension API {
     /// Answers with a session's events as they come: what is there first, without gap or duplicate.
     func stream(_ call: Call) async throws -> Response {
-        for name in ["limit", "order", "before"] where try call.text(name) != nil {
+        for name in ["limit", "order", "before", "view"] where try call.text(name) != nil {
             throw StoreError(.invalidParameter, "\(name) does not go with a stream; use after and the filters")
         }
         let key = try call.session()

@@ -32,6 +32,7 @@ extension Route {
                 .query("before", "string", "An offset or seq to read before."),
                 .query("limit", "integer", "The most events of the page, 1 to 1000; 100 by default."),
                 .query("order", "string", "asc (default): oldest first; desc: newest first."),
+                .query("view", "string", "history (default): what the session shows; log: what rewinds have hidden, too."),
                 .query("roles", "string", "Only these roles, separated by commas."),
                 .query("authors", "string", "Only these authors, separated by commas."),
                 .query("types", "string", "Only these types, separated by commas."),
@@ -48,6 +49,7 @@ extension Route {
             query.before = try call.text("before").map { try Cursor($0) }
             query.limit = try call.int("limit", in: 1...EventQuery.maximumLimit, default: 100)
             query.order = try call.choice("order", default: .asc)!
+            query.view = try call.choice("view", default: .history)!
             let page = try await api.store.events(in: call.session(), query)
             return .json(reserving: 128 + page.events.reduce(0) { $0 + $1.body.bytes.count + 160 }) { $0.page(page) }
         },

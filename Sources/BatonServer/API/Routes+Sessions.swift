@@ -120,7 +120,7 @@ extension API {
 }
 
 extension Response {
-    fileprivate static func created(_ session: SessionSnapshot) -> Response {
+    static func created(_ session: SessionSnapshot) -> Response {
         let key = session.record.key
         let path = [key.app, key.user, key.id].map { PercentEncoding.encode($0) }
         return .session(201, session, headers: ["Location": "/v1/apps/\(path[0])/users/\(path[1])/sessions/\(path[2])"])

@@ -196,6 +196,10 @@ private struct NothingStorage: Storage {
     func renewLease(_ epoch: Int, for ttl: Int, on key: SessionKey) throws(StoreError) -> Lease { throw .noSession }
     func releaseLease(_ epoch: Int, on key: SessionKey) throws(StoreError) { throw .noSession }
     func leaveLine(_ ticket: String, on key: SessionKey) throws(StoreError) { throw .noSession }
+    func fork(_ key: SessionKey, _ draft: ForkDraft, to fork: SessionKey, epoch: Int?) throws(StoreError) -> SessionSnapshot { throw .noSession }
+    func rewind(_ key: SessionKey, _ draft: RewindDraft) throws(StoreError) -> AppendReceipt { throw .noSession }
+    func lineage(of key: SessionKey) throws(StoreError) -> Lineage { throw .noSession }
+    func compare(_ key: SessionKey, with other: SessionKey) throws(StoreError) -> BranchComparison { throw .noSession }
     func observe(_ observer: @escaping @Sendable (StorageHint) -> Void) -> StorageObservation { StorageObservation {} }
     func checkHealth() throws(StoreError) {}
     var gauges: [StorageGauge] { [] }

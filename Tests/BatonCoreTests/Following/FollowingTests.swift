@@ -155,7 +155,7 @@ private final class CountingSink: EventSink {
 }
 
 /// Counts the reads of pages, and can be made to fail them.
-private final class CountingStorage: Storage {
+private final class CountingStorage: Storage, BranchForwarding {
     private struct State {
         var reads = 0
         var refusals = 0
@@ -164,6 +164,7 @@ private final class CountingStorage: Storage {
 
     private let model: ReferenceModel
     private let state = Mutex(State())
+    var branches: ReferenceModel { model }
 
     init(_ model: ReferenceModel) { self.model = model }
 

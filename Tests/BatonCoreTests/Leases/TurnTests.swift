@@ -254,7 +254,7 @@ struct TurnTests {
 }
 
 /// The model behind a connection that fails when it is told to.
-private final class FailingStorage: Storage {
+private final class FailingStorage: Storage, BranchForwarding {
     struct Failures {
         /// Nothing gets through.
         var isAway = false
@@ -267,6 +267,7 @@ private final class FailingStorage: Storage {
 
     let failures = Guarded(Failures())
     private let model: ReferenceModel
+    var branches: ReferenceModel { model }
 
     init(_ model: ReferenceModel) { self.model = model }
 

@@ -19,6 +19,7 @@ private struct Mutation: Sendable {
         Mutation(name: "pop") { _ = try await $0.remove(nil, in: $1, epoch: $2) },
         Mutation(name: "remove") { _ = try await $0.remove("e", in: $1, epoch: $2) },
         Mutation(name: "clear") { try await $0.clear($1, epoch: $2) },
+        Mutation(name: "rewind") { _ = try await $0.rewind($1, RewindDraft(to: .seq(0), epoch: $2)) },
         Mutation(name: "delete") {
             let wasThere = try await $0.delete($1, epoch: $2)
             #expect(wasThere)

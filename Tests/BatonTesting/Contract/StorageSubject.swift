@@ -24,6 +24,12 @@ struct StorageSubject: Sendable {
         return key
     }
 
+    /// A fork of a session, by a caller without a lease.
+    @discardableResult
+    func fork(_ key: SessionKey, at place: Cursor? = nil, to fork: SessionKey) async throws -> SessionSnapshot {
+        try await storage.fork(key, ForkDraft(at: place), to: fork, epoch: nil)
+    }
+
     /// The session's record.
     func record(_ key: SessionKey) async throws -> SessionRecord {
         try await storage.session(key, SnapshotQuery()).record

@@ -20,10 +20,16 @@ extension ReferenceModel {
         /// Who waits for the lease, the longest waiting first.
         var line: [Ticket] = []
         var state: [String: JSON] = [:]
-        /// The events that are left, oldest first.
-        var events: [Event] = []
+        /// The events that are left, those that a rewind has hidden among them, oldest first.
+        var log: [Event] = []
         /// The milliseconds of every event there ever was; that of seq 1 comes first.
         var milliseconds: [Int] = []
+        /// The generation that made each of them.
+        var makers: [String] = []
+        /// Where each rewind stands, and where it went back to.
+        var rewinds: [(seq: Int, target: Int)] = []
+        /// The sessions that it descends from, its parent first.
+        var ancestors: [BranchPoint] = []
         /// What was answered under an idempotency key, oldest first.
         var answers: [Answer] = []
     }
@@ -81,13 +87,13 @@ extension ReferenceModel.Contents {
         return index
     }
 
-    private func isSame(_ a: SessionKey, _ b: SessionKey) -> Bool {
+    func isSame(_ a: SessionKey, _ b: SessionKey) -> Bool {
         isSame(a.app, b.app) && isSame(a.user, b.user) && isSame(a.id, b.id)
     }
 
-    private func isSame(_ a: String, _ b: String) -> Bool { a.utf8.elementsEqual(b.utf8) }
+    func isSame(_ a: String, _ b: String) -> Bool { a.utf8.elementsEqual(b.utf8) }
 
-    private func isLiving(_ record: SessionRecord) -> Bool {
+    func isLiving(_ record: SessionRecord) -> Bool {
         guard let expiresAt = record.expiresAt else { return true }
         return expiresAt > clock
     }

@@ -64,14 +64,15 @@ extension ReferenceModel.Contents {
         return AppendReceipt(entries: entries, version: record.version, tail: record.tail)
     }
 
-    private mutating func store(_ draft: EventDraft, inSessionAt index: Int, at now: Timestamp) throws(StoreError) -> AppendReceipt.Entry {
+    mutating func store(_ draft: EventDraft, inSessionAt index: Int, at now: Timestamp) throws(StoreError) -> AppendReceipt.Entry {
         let seq = sessions[index].record.lastSeq + 1
         let id = draft.id ?? sessions[index].record.madeID(forSeq: seq)
         let event = Event(id: id, seq: seq, time: now, body: draft.body)
-        sessions[index].events.append(event)
+        sessions[index].log.append(event)
         sessions[index].milliseconds.append(now.milliseconds)
+        sessions[index].makers.append(sessions[index].record.generation)
         sessions[index].record.tail = event.offset
-        sessions[index].record.eventCount += 1
+        sessions[index].record.eventCount = sessions[index].events.count
         try apply(draft.delta, toSessionAt: index)
         return AppendReceipt.Entry(id: id, offset: event.offset, isDuplicate: false)
     }
@@ -80,20 +81,34 @@ extension ReferenceModel.Contents {
 extension ReferenceModel.StoredSession {
     // MARK: - Places
 
+    /// The events that are shown, oldest first.
+    var events: [Event] {
+        let shown = shown(through: record.lastSeq)
+        return log.filter { shown.contains($0.seq) }
+    }
+
+    /// The seqs that are shown when `end` is the newest: from the last rewind on, and what was shown at its target.
+    func shown(through end: Int) -> Set<Int> {
+        guard let last = rewinds.last(where: { $0.seq <= end }) else { return end > 0 ? Set(1...end) : [] }
+        return shown(through: last.target).union(last.seq...end)
+    }
+
     func indexOfEvent(_ id: String) throws(StoreError) -> Int {
-        guard let index = events.firstIndex(where: { $0.id.utf8.elementsEqual(id.utf8) }) else { throw StoreError.noEvent }
+        guard let index = log.firstIndex(where: { $0.id.utf8.elementsEqual(id.utf8) }) else { throw StoreError.noEvent }
         return index
     }
 
     /// Where the events are that are left, by the bytes of their ids.
     var placesByID: [[UInt8]: Offset] {
-        Dictionary(uniqueKeysWithValues: events.map { (Array($0.id.utf8), $0.offset) })
+        Dictionary(uniqueKeysWithValues: log.map { (Array($0.id.utf8), $0.offset) })
     }
 
     /// Where the event stands or stood that was given this id by the store; `nil` when the id is of another make.
     func placeOfMadeID(_ id: String) throws(StoreError) -> Offset? {
         guard let seq = SessionRecord.seq(inMadeID: id, generation: record.generation) else { return nil }
-        guard seq <= record.lastSeq else { throw StoreError(.invalidField, "an event has an id that the store has yet to make") }
+        guard seq <= record.lastSeq, makers[seq - 1] == record.generation else {
+            throw StoreError(.invalidField, "an event has an id that only the store makes")
+        }
         // Of what was trimmed or forgotten only the last time has to be known.
         return seq <= record.floor.seq ? Offset(milliseconds: record.floor.milliseconds, seq: seq) : offset(ofSeq: seq)
     }
@@ -103,12 +118,19 @@ extension ReferenceModel.StoredSession {
         seq == 0 ? .start : Offset(milliseconds: milliseconds[seq - 1], seq: seq)
     }
 
+    /// Refuses a cursor that stands nowhere in this log.
+    func check(_ cursor: Cursor) throws(StoreError) {
+        let isKnown = (1...max(1, record.lastSeq)).contains(cursor.seq) && cursor.seq <= record.lastSeq
+        if let refusal = record.refusal(of: cursor, millisecondsAtSeq: isKnown ? milliseconds[cursor.seq - 1] : nil) { throw refusal }
+    }
+
     // MARK: - Trimming
 
     mutating func trim(to maximum: Int?) {
         guard let maximum, events.count > maximum else { return }
-        record.floor = events[events.count - maximum - 1].offset
-        events = events.suffix(maximum)
+        let floor = events[events.count - maximum - 1].offset
+        log.removeAll { $0.seq <= floor.seq }
+        record.floor = floor
         record.eventCount = maximum
     }
 
@@ -117,11 +139,8 @@ extension ReferenceModel.StoredSession {
     func page(_ query: EventQuery) throws(StoreError) -> EventPage {
         let after = query.after?.seq ?? 0
         let before = query.before?.seq ?? Int.max
-        if query.order == .asc, let cursor = query.after {
-            let isKnown = (1...max(1, record.lastSeq)).contains(after) && after <= record.lastSeq
-            if let refusal = record.refusal(of: cursor, millisecondsAtSeq: isKnown ? milliseconds[after - 1] : nil) { throw refusal }
-        }
-        let matching = events.filter { $0.seq > after && $0.seq < before && query.filter.matches($0) }
+        if query.order == .asc, let cursor = query.after { try check(cursor) }
+        let matching = (query.view == .log ? log : events).filter { $0.seq > after && $0.seq < before && query.filter.matches($0) }
         let ordered = query.order == .asc ? matching : matching.reversed()
         let page = Array(ordered.prefix(query.limit))
         let isComplete = page.count == ordered.count

@@ -13,6 +13,8 @@ enum RandomAnswer: Equatable, Sendable {
     case state([String: JSON])
     case seen(SessionState)
     case lease(Lease)
+    case lineage(Lineage)
+    case comparison(BranchComparison)
     case failure(StoreError.Code, StoreError.Detail)
 
     /// The same with other names for generations, also where they are part of ids.
@@ -25,14 +27,21 @@ enum RandomAnswer: Equatable, Sendable {
         func event(_ event: Event) -> Event {
             Event(id: id(event.id), seq: event.seq, time: event.time, editedAt: event.editedAt, body: event.body)
         }
+        func point(_ point: BranchPoint) -> BranchPoint {
+            BranchPoint(session: point.session, generation: generation(point.generation), at: point.at)
+        }
         func session(_ session: SessionSnapshot) -> SessionSnapshot {
             var session = session
             session.record.generation = generation(session.record.generation)
+            session.record.parent = session.record.parent.map(point)
             session.events = session.events.map(event)
             return session
         }
         switch self {
-        case .nothing, .flag, .state, .seen, .lease: return self
+        case .nothing, .flag, .state, .seen, .lease, .comparison: return self
+        case .lineage(var lineage):
+            lineage.ancestors = lineage.ancestors.map(point)
+            return .lineage(lineage)
         case .session(let snapshot, let created): return .session(session(snapshot), created)
         case .sessions(var page):
             page.sessions = page.sessions.map(session)

@@ -61,6 +61,7 @@ struct RandomRun {
             for key in RandomStep.keys {
                 for part in [
                     RandomStep.session(key, SnapshotQuery(events: 1000)), .events(key, EventQuery(limit: 1000), after: nil, before: nil),
+                    .events(key, EventQuery(limit: 1000, order: .desc, view: .log), after: nil, before: nil), .lineage(key),
                 ] {
                     if let text = await compare(part) { return text }
                 }
@@ -103,6 +104,11 @@ struct RandomRun {
             for (index, answer) in [expected, actual].enumerated() {
                 if case .receipt(let receipt) = answer { sides[index].ids[key, default: []] += receipt.entries.map(\.id) }
             }
+        case (.receipt(let receipt), .rewind(let key, _, _)): offsets[key, default: []] += receipt.entries.map(\.offset)
+        case (.session, .fork(let key, _, let fork, _, _)):
+            // What was given out for the parent is tried on the fork too, also what comes after the cut.
+            offsets[fork, default: []] += offsets[key] ?? []
+            for index in sides.indices { sides[index].ids[fork, default: []] += sides[index].ids[key] ?? [] }
         case (.sessions(let page), _): position = page.next
         case (.lease(let lease), .acquire(let key, _)): epochs[key, default: []].append(lease.epoch)
         default: break
@@ -183,6 +189,17 @@ struct RandomRun {
         case .leaveLine(let key, let ticket):
             try await storage.leaveLine(ticket, on: key)
             return .nothing
+        case .fork(let key, let place, let fork, let deleting, var draft):
+            if deleting, fork != key { _ = try await storage.delete(fork, epoch: nil) }
+            draft.at = place.map { cursor($0, key) }
+            return .session(try await storage.fork(key, draft, to: fork, epoch: epoch), true)
+        case .rewind(let key, let place, let expected):
+            let seq = try? await storage.session(key, SnapshotQuery()).record.lastSeq
+            return .receipt(
+                try await storage.rewind(
+                    key, RewindDraft(to: cursor(place, key), expectedSeq: expected.map { max(0, $0.distance + (seq ?? 0)) }, epoch: epoch)))
+        case .lineage(let key): return .lineage(try await storage.lineage(of: key))
+        case .compare(let key, let other): return .comparison(try await storage.compare(key, with: other))
         }
     }
 
@@ -218,7 +235,7 @@ extension RandomStep {
     fileprivate var session: SessionKey? {
         switch self {
         case .update(let key, _, _), .delete(let key), .append(let key, _, _, _, _), .replace(let key, _, _), .remove(let key, _), .clear(let key),
-            .changeAll(let key, _), .change(.session(let key), _):
+            .changeAll(let key, _), .change(.session(let key), _), .fork(let key, _, _, _, _), .rewind(let key, _, _):
             key
         default: nil
         }
@@ -229,6 +246,7 @@ extension RandomStep {
         switch self {
         case .create(let key, _): key
         case .append(let key, _, _, _, true): key
+        case .fork(_, _, let key, _, _): key
         default: nil
         }
     }

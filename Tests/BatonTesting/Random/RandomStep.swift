@@ -21,6 +21,11 @@ enum RandomStep: Sendable {
     case state(StateScope)
     case change(StateScope, [StateChange])
     case changeAll(SessionKey, StateDelta)
+    /// A fork at a place, or at the end, after the session that stands in its way was deleted or not.
+    case fork(SessionKey, RandomPlace?, to: SessionKey, deleting: Bool, ForkDraft)
+    case rewind(SessionKey, RandomPlace, expected: RandomNumber?)
+    case lineage(SessionKey)
+    case compare(SessionKey, with: SessionKey)
     case acquire(SessionKey, LeaseRequest)
     case renew(SessionKey, RandomEpoch, milliseconds: Int)
     case release(SessionKey, RandomEpoch)
@@ -71,7 +76,7 @@ enum RandomPlace: Hashable, Sendable {
 extension RandomStep {
     static let apps = ["app", "App"]
     static let users = ["ann", "é", "e\u{301}"]
-    static let ids = ["s", "t:{*}"]
+    static let ids = ["s", "t:{*}", "u"]
 
     static let keys: [SessionKey] = apps.flatMap { app in
         users.flatMap { user in ids.map { SessionKey(owner: UserKey(checkedApp: app, user: user), checkedID: $0) } }
@@ -95,7 +100,7 @@ extension RandomStep {
     /// Whether it may show an epoch.
     private var isMutation: Bool {
         switch self {
-        case .update, .delete, .append, .replace, .remove, .clear, .change, .changeAll: true
+        case .update, .delete, .append, .replace, .remove, .clear, .change, .changeAll, .fork, .rewind: true
         default: false
         }
     }
@@ -124,9 +129,9 @@ extension RandomStep {
         func chance(_ percent: Int, _ random: inout SplitMix64) -> Bool { Int.random(in: 0..<100, using: &random) < percent }
         func pick<Value>(_ values: [Value], _ random: inout SplitMix64) -> Value { values.randomElement(using: &random)! }
         // Most of what happens, happens in two sessions.
-        let key = chance(75, &random) ? keys[Int.random(in: 0..<2, using: &random)] : pick(keys, &random)
+        let key = chance(75, &random) ? keys[Int.random(in: 0..<3, using: &random)] : pick(keys, &random)
         if chance(12, &random) { return leaseStep(key, using: &random) }
-        switch Int.random(in: 0..<100, using: &random) {
+        switch Int.random(in: 0..<116, using: &random) {
         case 0..<9:
             let seconds = pick([0, 0, 1, 1, 1, 2, 5, 10, 20, 31, -1, -5, -3600], &random)
             return .clock(milliseconds: seconds * 1000 + pick([0, 0, 1, 999, -1], &random))
@@ -161,7 +166,8 @@ extension RandomStep {
                 key: chance(20, &random) ? pick(["one", "two", "three"], &random) : nil, creating: chance(30, &random))
         case 60..<71:
             let query = EventQuery(
-                limit: pick([1, 2, 5, 1000], &random), order: pick(EventQuery.Order.allCases, &random), filter: filter(&random))
+                limit: pick([1, 2, 5, 1000], &random), order: pick(EventQuery.Order.allCases, &random), filter: filter(&random),
+                view: chance(20, &random) ? .log : .history)
             return .events(key, query, after: chance(50, &random) ? place(&random) : nil, before: chance(25, &random) ? place(&random) : nil)
         case 71..<74: return .event(key, id(&random))
         case 74..<77:
@@ -181,8 +187,35 @@ extension RandomStep {
             }
             return .change(chance(40, &random) ? .session(key) : pick(scopes, &random), changes)
         case 95..<98: return .changeAll(key, delta(&random))
+        case 98..<106:
+            return .fork(
+                key, chance(60, &random) ? place(&random) : nil, to: relative(of: key, &random), deleting: chance(75, &random), fork(&random))
+        case 106..<111:
+            return .rewind(key, place(&random), expected: chance(20, &random) ? RandomNumber(distance: pick([0, 0, 1], &random)) : nil)
+        case 111..<112: return .lineage(key)
+        case 112..<114: return .compare(key, with: relative(of: key, &random))
         default: return .compareAll
         }
+    }
+
+    /// A session of the same user, maybe the same one.
+    private static func relative(of key: SessionKey, _ random: inout SplitMix64) -> SessionKey {
+        SessionKey(owner: key.owner, checkedID: ids.randomElement(using: &random)!)
+    }
+
+    private static func fork(_ random: inout SplitMix64) -> ForkDraft {
+        var draft = ForkDraft()
+        switch Int.random(in: 0..<8, using: &random) {
+        case 0: draft.title = .set(["fork", nil].randomElement(using: &random)!)
+        case 1: draft.tags = .set(tags.filter { _ in Bool.random(using: &random) })
+        case 2: draft.metadata = .set([.emptyObject, patches[2]].randomElement(using: &random)!)
+        case 3: draft.ttl = .set([nil, 5, 100].randomElement(using: &random)!)
+        case 4: draft.activeAgent = .set(["agent", nil].randomElement(using: &random)!)
+        case 6: draft.force = true
+        case 5: draft.state = ["k": values.randomElement(using: &random)!, "m": .null]
+        default: break
+        }
+        return draft
     }
 
     private static func id(_ random: inout SplitMix64) -> RandomID {
