@@ -9,7 +9,7 @@ extension Command {
         ],
         options: [
             BranchOptions.place.declaration, BranchOptions.id.declaration, BranchOptions.title.declaration, BranchOptions.state.declaration,
-            BranchOptions.ttl.declaration, BranchOptions.force.declaration,
+            BranchOptions.ttl.declaration, LeaseOptions.epoch.declaration, BranchOptions.force.declaration,
         ] + OwnerOptions.declarations, arguments: [SessionName.argument]
     ) { invocation in
         let key = try invocation.session()
@@ -23,7 +23,7 @@ extension Command {
         case .after(let time): draft.ttl = .set(try time.lifetime("--ttl"))
         }
         return try await invocation.withStore { [draft] store in
-            let fork = try await store.fork(key, draft, id: invocation[BranchOptions.id])
+            let fork = try await store.fork(key, draft, id: invocation[BranchOptions.id], epoch: invocation[LeaseOptions.epoch])
             try SessionPrinter(invocation.console).show(fork, withEvents: false)
             return .success
         }
@@ -35,7 +35,7 @@ extension Command {
             Example(line: "baton sessions rewind demo/ann/first 12", meaning: "Readers see what they saw when seq 12 was the newest"),
             Example(line: "baton events demo/ann/first --view log", meaning: "What is hidden, too"),
         ],
-        options: [BranchOptions.expectedSeq.declaration, BranchOptions.force.declaration] + OwnerOptions.declarations,
+        options: [BranchOptions.expectedSeq.declaration, LeaseOptions.epoch.declaration, BranchOptions.force.declaration] + OwnerOptions.declarations,
         arguments: [SessionName.argument, Argument(name: "PLACE", help: "The offset or seq to go back to")]
     ) { invocation in
         let key = try invocation.session()
@@ -44,7 +44,9 @@ extension Command {
             throw UsageError(message: "PLACE has to be \(Cursor.expectation)", command: invocation.path.text)
         }
         return try await invocation.withStore { store in
-            let draft = RewindDraft(to: place, expectedSeq: invocation[BranchOptions.expectedSeq], force: invocation[BranchOptions.force])
+            let draft = RewindDraft(
+                to: place, expectedSeq: invocation[BranchOptions.expectedSeq], epoch: invocation[LeaseOptions.epoch],
+                force: invocation[BranchOptions.force])
             let receipt = try await store.rewind(key, draft)
             switch invocation.console.format {
             case .ndjson:
