@@ -35,7 +35,7 @@ enum BatonCommand {
             """,
         options: CommonOptions.declarations,
         commands: [
-            .serve, .sessions, .append, .events, .tail, .state, .lease, .tokens, .doctor, .completion, .version,
+            .serve, .sessions, .append, .events, .tail, .state, .lease, .tools, .approvals, .tokens, .doctor, .completion, .version,
         ])
 
     @MainActor

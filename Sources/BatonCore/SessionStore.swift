@@ -33,6 +33,12 @@ public final class SessionStore: Sendable {
         case rewindSession = "rewind_session"
         case getLineage = "get_lineage"
         case compareSessions = "compare_sessions"
+        case reserveToolCall = "reserve_tool_call"
+        case finishToolCall = "finish_tool_call"
+        case readToolCalls = "read_tool_calls"
+        case askApproval = "ask_approval"
+        case decideApproval = "decide_approval"
+        case readApprovals = "read_approvals"
         case checkHealth = "check_health"
     }
 

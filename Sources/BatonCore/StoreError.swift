@@ -84,6 +84,10 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
         case activeAgent(String?)
         /// Where reading a topic can go on after a cursor is gone.
         case topicGone(earliest: TopicOffset, tail: TopicOffset, generation: String)
+        /// The tool call as it is.
+        case toolCall(ToolCall)
+        /// The approval as it is.
+        case approval(Approval)
     }
 
     /// What kind of failure it is.

@@ -137,7 +137,7 @@ public final class SQLiteStorage: Storage {
     }
 
     /// Reads a session; where reading keeps it alive, that is written too.
-    private func read<Value: Sendable>(
+    func read<Value: Sendable>(
         _ key: SessionKey, _ body: @escaping @Sendable (Reading, SessionRow) throws(StoreError) -> Value
     ) async throws(StoreError) -> Value {
         guard policy.readsExtendLife else {

@@ -24,7 +24,7 @@ struct RandomOperationsTests {
 }
 
 /// The reference model with one fault.
-final class FaultyStorage: Storage, BranchForwarding {
+final class FaultyStorage: Storage, BranchForwarding, LedgerForwarding {
     enum Fault: CaseIterable {
         /// Events are found by an id that was removed.
         case forgottenRemoval
@@ -59,6 +59,8 @@ final class FaultyStorage: Storage, BranchForwarding {
         let stopped: @Sendable () -> Timestamp = { ManualClock.start }
         model = ReferenceModel(policy: policy, clock: fault == .stoppedClock ? stopped : clock)
     }
+
+    var ledger: ReferenceModel { model }
 
     func create(_ draft: SessionDraft, at key: SessionKey) async throws(StoreError) -> (session: SessionSnapshot, created: Bool) {
         try await model.create(draft, at: key)

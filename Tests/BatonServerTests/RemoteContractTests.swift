@@ -37,10 +37,12 @@ private struct RemoteFixture: StorageFixture {
 
 /// A remote storage whose `.store` scope is answered by the storage behind the daemon, because HTTP does not show it. Everything else
 /// passes through.
-private struct WithoutTokens: Storage, BranchForwarding {
+private struct WithoutTokens: Storage, BranchForwarding, LedgerForwarding {
     let remote: RemoteStorage
     let local: SQLiteStorage
     var branches: RemoteStorage { remote }
+
+    var ledger: RemoteStorage { remote }
 
     func create(_ draft: SessionDraft, at key: SessionKey) async throws(StoreError) -> (session: SessionSnapshot, created: Bool) {
         try await remote.create(draft, at: key)

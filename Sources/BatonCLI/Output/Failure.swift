@@ -60,6 +60,8 @@ struct Failure: Error {
         case .busy(nil, _): error.message
         case .activeAgent(let agent?): "\(error.message); it is \(agent)"
         case .activeAgent(nil): "\(error.message); nobody is"
+        case .toolCall(let call): "\(error.message); it is \(call.status.rawValue) at attempt \(call.attempt)"
+        case .approval(let approval): "\(error.message); it is \(approval.decision ?? approval.status.rawValue)"
         }
     }
 }

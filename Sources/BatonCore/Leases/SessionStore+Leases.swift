@@ -112,7 +112,7 @@ extension SessionStore {
 
 extension Duration {
     /// Whole milliseconds, rounded down; the largest number for what does not fit.
-    var wholeMilliseconds: Int {
+    package var wholeMilliseconds: Int {
         let (seconds, attoseconds) = components
         let (product, overflow) = Int(seconds).multipliedReportingOverflow(by: 1000)
         if overflow { return seconds < 0 ? .min : .max }

@@ -12,6 +12,12 @@ public struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertible
     /// Orders by time.
     public static func < (a: Timestamp, b: Timestamp) -> Bool { a.milliseconds < b.milliseconds }
 
+    /// The moment this many milliseconds later; at most ``maximum``.
+    public func adding(milliseconds: Int) -> Timestamp {
+        let (sum, overflow) = self.milliseconds.addingReportingOverflow(milliseconds)
+        return overflow ? .maximum : min(Timestamp(milliseconds: sum), .maximum)
+    }
+
     /// The moment `seconds` later, at most ``maximum``.
     public func adding(seconds: Int) -> Timestamp {
         let (product, overflow) = seconds.multipliedReportingOverflow(by: 1000)

@@ -46,7 +46,16 @@ struct ScriptReply {
         case .tooManyLogs: throw History.tooManyLogs
         case .tooManyRewinds: throw Rewinds.tooMany
         case .corrupt: throw StoreError.corrupt("what Redis holds for this session")
-        case .unsuited, nil: throw StoreError.corrupt("the answer of a script")
+        case .noToolCall: throw StoreError.noToolCall
+        case .noApproval: throw StoreError.noApproval
+        case .noCursor: throw StoreError(.invalidCursor, "nothing of the session has the key that the page begins after")
+        case .tooManyCalls:
+            throw StoreError(.tooLarge, "the session has \(ToolCall.maximumPerSession) tool calls that are not finished; it may have no more")
+        case .tooManyApprovals:
+            throw StoreError(.tooLarge, "the session has \(Approval.maximumPerSession) approvals that nobody has decided; it may have no more")
+        case .deadlineOver: throw StoreError(.invalidField, "expiresAt lies in the past; nobody could decide")
+        case .notDecider: throw StoreError(.forbidden, "the approval names who may decide; this decider is not among them")
+        case .unsuited, .toolCallHeld, .otherStep, .otherAttempt, nil: throw StoreError.corrupt("the answer of a script")
         }
     }
 

@@ -229,7 +229,8 @@ extension Lua {
         local function drop(h, id)
           local lineage = has(h, BRANCHED) and redis.call('HGET', h.key, 'F')
           local all = logs(h)
-          redis.call('UNLINK', h.key, h.key .. ':e', h.key .. ':i', h.key .. ':x', h.key .. ':k', h.key .. ':f')
+          redis.call('UNLINK', h.key, h.key .. ':e', h.key .. ':i', h.key .. ':x', h.key .. ':k', h.key .. ':f',
+            h.key .. ':t', h.key .. ':o')
           for i = 1, #all - 1 do release(all[i], h.generation) end
           if lineage then
             local size = struct.unpack('>I2', lineage)

@@ -87,7 +87,7 @@ enum Lua {
         end
         -- What else belongs to a session is known by a bit, so that a key which cannot be there is not looked for. RETRIED: there may be
         -- fences, which plain appends do not look for.
-        local IDS, EDITS, REQUESTS, LEASED, BRANCHED, RETRIED = 1, 2, 4, 8, 16, 128
+        local IDS, EDITS, REQUESTS, LEASED, BRANCHED, LEDGERED, RETRIED = 1, 2, 4, 8, 16, 32, 128
         local function has(h, bit) return math.floor(h.flags / bit) % 2 == 1 end
         local function mark(h, bit) if not has(h, bit) then h.flags = h.flags + bit end end
         local function unmark(h, bit) if has(h, bit) then h.flags = h.flags - bit end end
@@ -166,6 +166,10 @@ enum Lua {
               if has(h, IDS) then redis.call('PEXPIREAT', KEYS[3], h.expires) end
               if has(h, EDITS) then redis.call('PEXPIREAT', KEYS[4], h.expires) end
               if has(h, REQUESTS) then redis.call('PEXPIREAT', KEYS[5], h.expires) end
+              if has(h, LEDGERED) then
+                redis.call('PEXPIREAT', h.key .. ':t', h.expires)
+                redis.call('PEXPIREAT', h.key .. ':o', h.expires)
+              end
             end
             """
 

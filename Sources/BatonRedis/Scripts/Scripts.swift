@@ -27,4 +27,14 @@ enum Refusal: Int {
     case exists = -22
     case tooManyLogs = -23
     case tooManyRewinds = -24
+    case toolCallHeld = -31
+    case otherStep = -32
+    case otherAttempt = -33
+    case noToolCall = -34
+    case tooManyCalls = -35
+    case noCursor = -36
+    case deadlineOver = -37
+    case tooManyApprovals = -38
+    case notDecider = -39
+    case noApproval = -40
 }

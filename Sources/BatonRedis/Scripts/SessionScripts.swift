@@ -85,6 +85,8 @@ extension Scripts {
           if endless then
             for i = 1, 5 do persist(KEYS[i], 0) end
             persist(h.key .. ':f', 0)
+            persist(h.key .. ':t', 0)
+            persist(h.key .. ':o', 0)
           end
         end
         commit(h, '')

@@ -120,6 +120,8 @@ extension StoreError {
             detail = .busy(try? Lease(decoding: lease), ahead: ahead)
         }
         if let agent = document["activeAgent"] { detail = .activeAgent(agent.stringValue) }
+        if let call = document["toolCall"].flatMap({ try? ToolCall(decoding: $0) }) { detail = .toolCall(call) }
+        if let approval = document["approval"].flatMap({ try? Approval(decoding: $0) }) { detail = .approval(approval) }
         self.init(Code(rawValue: code), message, detail: detail)
     }
 }

@@ -9,6 +9,12 @@ extension SessionKey {
 
     /// The address of one of its events.
     func path(ofEvent id: String) -> String { "\(path)/events/\(PercentEncoding.encode(id))" }
+
+    /// The address of one of its tool calls.
+    func path(ofToolCall key: String) -> String { "\(path)/tool-calls/\(PercentEncoding.encode(key))" }
+
+    /// The address of one of its approvals.
+    func path(ofApproval key: String) -> String { "\(path)/approvals/\(PercentEncoding.encode(key))" }
 }
 
 extension UserKey {

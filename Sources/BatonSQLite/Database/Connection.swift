@@ -96,6 +96,14 @@ final class Connection: @unchecked Sendable {
         while try statement.step() {}
     }
 
+    /// The one number that a cached query gives; 0 when it gives none.
+    func number<each Value: Bindable>(_ sql: StaticString, _ values: repeat each Value) throws(StoreError) -> Int {
+        let statement = try statement(sql)
+        defer { statement.reset() }
+        try statement.bind(repeat each values)
+        return try statement.step() ? statement.int(0) : 0
+    }
+
     /// Runs statements that are needed once.
     func execute(_ sql: String) throws(StoreError) {
         let code = sqlite3_exec(handle, sql, nil, nil, nil)

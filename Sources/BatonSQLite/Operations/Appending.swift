@@ -4,7 +4,8 @@ extension Writing {
     /// The most events that one append deletes of those it trims; the rest is left to be deleted bit by bit.
     private static var trimStep: Int { 2 * EventDraft.maximumBatch }
 
-    func append(_ batch: EventBatch, to key: SessionKey) throws(StoreError) -> AppendReceipt {
+    /// What a step of an approval says is not fenced: who decides is not the worker that holds the lease.
+    func append(_ batch: EventBatch, to key: SessionKey, isFenced: Bool = true) throws(StoreError) -> AppendReceipt {
         let reading = reading
         let existing = try reading.anySession(key)
         let living = existing.flatMap { $0.expiresAt > reading.now ? $0 : nil }
@@ -16,7 +17,7 @@ extension Writing {
             return AppendReceipt(entries: plan.entries(generation: row.generation), version: row.version, tail: row.tail)
         }
         var fence = living?.fence ?? Fence()
-        try fence.pass(batch.epoch, at: reading.now)
+        if isFenced { try fence.pass(batch.epoch, at: reading.now) }
         let seq = living?.tail.seq ?? 0
         if let expected = batch.expectedSeq, expected != seq {
             throw StoreError(.preconditionFailed, "the session is at seq \(seq), not \(expected)", detail: .current(seq))

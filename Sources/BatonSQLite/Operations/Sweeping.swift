@@ -71,6 +71,8 @@ extension Writing {
         if through == .max {
             try delete(Writing.someRequests, owner)
             try delete(Writing.someState, owner)
+            try delete(Writing.someToolCalls, owner)
+            try delete(Writing.someApprovals, owner)
         }
         if left > 0 { try db.run("DELETE FROM garbage WHERE owner = ?1", owner) }
         return true
@@ -78,6 +80,10 @@ extension Writing {
 
     private static let someRequests: StaticString =
         "DELETE FROM requests WHERE rowid IN (SELECT rowid FROM requests WHERE session = ?1 LIMIT ?2)"
+    private static let someToolCalls: StaticString =
+        "DELETE FROM tool_calls WHERE rowid IN (SELECT rowid FROM tool_calls WHERE session = ?1 LIMIT ?2)"
+    private static let someApprovals: StaticString =
+        "DELETE FROM approvals WHERE rowid IN (SELECT rowid FROM approvals WHERE session = ?1 LIMIT ?2)"
     private static let someState: StaticString = "DELETE FROM state WHERE owner = ?1 AND key IN (SELECT key FROM state WHERE owner = ?1 LIMIT ?2)"
 
     /// Deletes up to `count` rows of what deleted sessions had beside their logs; returns whether there may be more.
@@ -89,6 +95,8 @@ extension Writing {
         let before = db.changes
         try db.run(Writing.someRequests, owner, count)
         try db.run(Writing.someState, owner, count)
+        try db.run(Writing.someToolCalls, owner, count)
+        try db.run(Writing.someApprovals, owner, count)
         if db.changes == before { try db.run("DELETE FROM leftovers WHERE owner = ?1", owner) }
         return true
     }

@@ -8,7 +8,7 @@ struct Migration: Sendable {
 
 extension Migration {
     /// All steps; the layout's version (`user_version`) is the number of those that were applied.
-    static let all = [Migration(sql: layout1), Migration(sql: leases), Migration(sql: branches)]
+    static let all = [Migration(sql: layout1), Migration(sql: leases), Migration(sql: branches), Migration(sql: ledger)]
 
     /// What is known of each session's leases. Who waits for one stands in `line`, the longest waiting first.
     private static let leases = """
@@ -185,5 +185,41 @@ extension Migration {
         ) WITHOUT ROWID;
         CREATE INDEX forks_by_parent ON ancestors (generation) WHERE position = 0;
         CREATE TABLE leftovers (owner INTEGER PRIMARY KEY);
+        """
+
+    /// What tools and people were asked: tool calls with their attempts, and approvals. `number` keeps the order of the first asking. A call that
+    /// is held until `held_ms` is ambiguous afterwards; `value` is its result or its error.
+    private static let ledger = """
+        CREATE TABLE tool_calls (
+            session INTEGER NOT NULL,
+            number INTEGER NOT NULL,
+            key TEXT NOT NULL,
+            name TEXT NOT NULL,
+            arguments TEXT NOT NULL,
+            status INTEGER NOT NULL,
+            attempt INTEGER NOT NULL,
+            holder TEXT,
+            held_ms INTEGER,
+            value TEXT,
+            created_ms INTEGER NOT NULL,
+            updated_ms INTEGER NOT NULL
+        );
+        CREATE UNIQUE INDEX tool_calls_by_key ON tool_calls (session, key);
+        CREATE UNIQUE INDEX tool_calls_by_number ON tool_calls (session, number);
+        CREATE TABLE approvals (
+            session INTEGER NOT NULL,
+            number INTEGER NOT NULL,
+            key TEXT NOT NULL,
+            prompt TEXT NOT NULL,
+            deciders TEXT NOT NULL,
+            expires_ms INTEGER,
+            decision TEXT,
+            decider TEXT,
+            comment TEXT,
+            created_ms INTEGER NOT NULL,
+            decided_ms INTEGER
+        );
+        CREATE UNIQUE INDEX approvals_by_key ON approvals (session, key);
+        CREATE UNIQUE INDEX approvals_by_number ON approvals (session, number);
         """
 }

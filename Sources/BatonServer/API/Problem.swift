@@ -50,6 +50,14 @@ struct Problem: Error {
                 members.append(("receipt", JSON(checked: writer.bytes)))
             }
             if let idempotencyKey { members.append(("idempotencyKey", JSON(string: idempotencyKey))) }
+        case .toolCall(let call):
+            var writer = JSONWriter(reserving: 256)
+            writer.toolCall(call)
+            members.append(("toolCall", JSON(checked: writer.bytes)))
+        case .approval(let approval):
+            var writer = JSONWriter(reserving: 256)
+            writer.approval(approval)
+            members.append(("approval", JSON(checked: writer.bytes)))
         case .epoch(let epoch): members.append(("currentEpoch", JSON(int: epoch)))
         case .busy(let lease, let ahead):
             if let lease {

@@ -32,24 +32,37 @@ extension Route {
                 .query("before", "string", "An offset or seq to read before."),
                 .query("limit", "integer", "The most events of the page, 1 to 1000; 100 by default."),
                 .query("order", "string", "asc (default): oldest first; desc: newest first."),
-                .query("view", "string", "history (default): what the session shows; log: what rewinds have hidden, too."),
+                .query(
+                    "view", "string",
+                    "history (default): what the session shows; log: what rewinds have hidden, too; model: whole tool rounds only, without filters."),
                 .query("roles", "string", "Only these roles, separated by commas."),
                 .query("authors", "string", "Only these authors, separated by commas."),
                 .query("types", "string", "Only these types, separated by commas."),
                 .query("branch", "string", "Only this branch."),
                 .query("since", "string", "Only events not before this time."),
                 .query("until", "string", "Only events before this time."),
+                .query("orphans", "string", "With view=model: drop (default) leaves out halves of tool rounds, mark keeps them; both list them."),
                 .header("Last-Event-ID", "Where a stream was cut; wins over after."),
             ],
             responses: [(200, "EventPage")]
         ) { api, call in
-            if call.wantsEventStream { return try await api.stream(call) }
+            let view = try call.choice("view", default: EventView.history)!
+            let orphans = try call.choice("orphans", default: OrphanTreatment?.none)
+            guard view == .model || orphans == nil else { throw StoreError(.invalidParameter, "orphans belongs to view=model") }
+            if call.wantsEventStream {
+                guard view != .model else { throw StoreError(.invalidParameter, "view=model is no stream: what makes a round whole may come later") }
+                return try await api.stream(call)
+            }
             var query = EventQuery(filter: try call.filter())
             if let text = try call.text("after") { query.after = try await api.cursor(text, in: call.session()) }
             query.before = try call.text("before").map { try Cursor($0) }
             query.limit = try call.int("limit", in: 1...EventQuery.maximumLimit, default: 100)
             query.order = try call.choice("order", default: .asc)!
-            query.view = try call.choice("view", default: .history)!
+            if view == .model {
+                let transcript = try await api.store.wholeRounds(in: call.session(), query, keepingOrphans: orphans == .mark)
+                return .json(reserving: 128 + transcript.page.events.reduce(0) { $0 + $1.body.bytes.count + 160 }) { $0.transcript(transcript) }
+            }
+            query.view = view == .log ? .log : .history
             let page = try await api.store.events(in: call.session(), query)
             return .json(reserving: 128 + page.events.reduce(0) { $0 + $1.body.bytes.count + 160 }) { $0.page(page) }
         },
@@ -114,3 +127,9 @@ extension API {
         return .offset(try await store.get(key).record.tail)
     }
 }
+
+/// How events are shown.
+private enum EventView: String, CaseIterable { case history, log, model }
+
+/// What becomes of halves of tool rounds.
+private enum OrphanTreatment: String, CaseIterable { case drop, mark }

@@ -200,6 +200,24 @@ private struct NothingStorage: Storage {
     func rewind(_ key: SessionKey, _ draft: RewindDraft) throws(StoreError) -> AppendReceipt { throw .noSession }
     func lineage(of key: SessionKey) throws(StoreError) -> Lineage { throw .noSession }
     func compare(_ key: SessionKey, with other: SessionKey) throws(StoreError) -> BranchComparison { throw .noSession }
+    func reserve(_ reservation: ToolReservation, in key: SessionKey, epoch: Int?) throws(StoreError) -> (call: ToolCall, granted: Bool) {
+        throw .noSession
+    }
+    func finish(_ toolKey: String, in key: SessionKey, _ outcome: ToolOutcome, attempt: Int?, epoch: Int?) throws(StoreError) -> ToolCall {
+        throw .noSession
+    }
+    func toolCall(_ toolKey: String, in key: SessionKey) throws(StoreError) -> ToolCall { throw .noSession }
+    func toolCalls(in key: SessionKey, _ query: ToolCallQuery) throws(StoreError) -> ToolCallPage { throw .noSession }
+    func ask(
+        _ request: ApprovalRequest, in key: SessionKey, event: EventDraft, epoch: Int?
+    ) throws(StoreError) -> (approval: Approval, asked: Bool) { throw .noSession }
+    func decide(_ approvalKey: String, in key: SessionKey, _ decision: ApprovalDecision, event: EventDraft) throws(StoreError) -> Approval {
+        throw .noSession
+    }
+    func approval(_ approvalKey: String, in key: SessionKey) throws(StoreError) -> Approval { throw .noSession }
+    func approvals(in key: SessionKey, status: Approval.Status?, after: String?, limit: Int) throws(StoreError) -> [Approval] {
+        throw .noSession
+    }
     func observe(_ observer: @escaping @Sendable (StorageHint) -> Void) -> StorageObservation { StorageObservation {} }
     func checkHealth() throws(StoreError) {}
     var gauges: [StorageGauge] { [] }

@@ -155,7 +155,7 @@ private final class CountingSink: EventSink {
 }
 
 /// Counts the reads of pages, and can be made to fail them.
-private final class CountingStorage: Storage, BranchForwarding {
+private final class CountingStorage: Storage, BranchForwarding, LedgerForwarding {
     private struct State {
         var reads = 0
         var refusals = 0
@@ -167,6 +167,8 @@ private final class CountingStorage: Storage, BranchForwarding {
     var branches: ReferenceModel { model }
 
     init(_ model: ReferenceModel) { self.model = model }
+
+    var ledger: ReferenceModel { model }
 
     var reads: Int { state.withLock { $0.reads } }
     var refusals: Int { state.withLock { $0.refusals } }

@@ -254,7 +254,7 @@ struct TurnTests {
 }
 
 /// The model behind a connection that fails when it is told to.
-private final class FailingStorage: Storage, BranchForwarding {
+private final class FailingStorage: Storage, BranchForwarding, LedgerForwarding {
     struct Failures {
         /// Nothing gets through.
         var isAway = false
@@ -270,6 +270,8 @@ private final class FailingStorage: Storage, BranchForwarding {
     var branches: ReferenceModel { model }
 
     init(_ model: ReferenceModel) { self.model = model }
+
+    var ledger: ReferenceModel { model }
 
     private static let away = StoreError(.storeUnavailable, "away")
 

@@ -32,6 +32,10 @@ extension ReferenceModel {
         var ancestors: [BranchPoint] = []
         /// What was answered under an idempotency key, oldest first.
         var answers: [Answer] = []
+        /// Tool calls as they were last written, first reserved first.
+        var calls: [ToolCall] = []
+        /// Approvals as they were last written, first asked first.
+        var approvals: [Approval] = []
     }
 
     struct Answer {

@@ -1,7 +1,7 @@
 internal import BatonCore
 
 extension ReferenceModel.Contents {
-    mutating func append(_ batch: EventBatch, to key: SessionKey) throws(StoreError) -> AppendReceipt {
+    mutating func append(_ batch: EventBatch, to key: SessionKey, isFenced: Bool = true) throws(StoreError) -> AppendReceipt {
         let living = indexOfLiving(key)
         guard living != nil || batch.createsSession else { throw StoreError.noSession }
 
@@ -27,7 +27,7 @@ extension ReferenceModel.Contents {
         }
 
         var fence = living.map { sessions[$0].fence } ?? Fence()
-        try fence.pass(batch.epoch, at: clock.milliseconds)
+        if isFenced { try fence.pass(batch.epoch, at: clock.milliseconds) }
         let seq = living.map { sessions[$0].record.lastSeq } ?? 0
         if let expected = batch.expectedSeq, expected != seq {
             throw StoreError(.preconditionFailed, "the session is at another seq", detail: .current(seq))

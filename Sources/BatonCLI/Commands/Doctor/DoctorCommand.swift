@@ -13,9 +13,19 @@ extension Command {
             Example(line: "baton doctor --config /etc/baton.toml", meaning: "As a daemon with this file would see it"),
             Example(line: "baton doctor --store redis://10.0.0.5", meaning: "Is this Redis fit to keep sessions, and what does its user need?"),
             Example(line: "baton doctor --store http://127.0.0.1:4437", meaning: "Is the daemon well, and does it take the token?"),
+            Example(line: "baton doctor --session demo/ann/first --repair", meaning: "Take halves of tool rounds out of one conversation"),
         ],
         options: ServeOptions.declarations.filter { $0.key != nil } + KeepingOptions.declarations
+            + [SessionChecks.session.declaration, SessionChecks.repair.declaration] + OwnerOptions.declarations
     ) { invocation in
+        if let name = invocation[SessionChecks.session] {
+            var report = DoctorReport(invocation.console)
+            try report.add(await SessionChecks(invocation, name).findings())
+            return report.exitCode
+        }
+        if invocation[SessionChecks.repair] {
+            throw UsageError(message: "--repair needs --session: which conversation", command: invocation.path.text)
+        }
         var report = DoctorReport(invocation.console)
         try report.show(Settings(invocation))
         try report.add(ServeChecks(invocation).findings())
