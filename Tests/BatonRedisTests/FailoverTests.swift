@@ -123,13 +123,15 @@ struct FailoverTests {
     @Test("writes that waited for a replica had said so, and their repetition is stored once")
     func unconfirmed() async throws {
         try await RedisReplication.with { servers in
+            // A replica that has just begun to follow may take a second until it says so for the first time.
             let storage = try await RedisStorage.open(
-                servers.address, RedisStorageConfiguration(durability: .wait(replicas: 1, within: .milliseconds(100))))
+                servers.address, RedisStorageConfiguration(durability: .wait(replicas: 1, within: .seconds(60))))
             let key = try key()
             #expect(try await storage.append(EventBatch([try .text("kept")], createsSession: true), to: key).confirmedReplicas == 1)
             try await servers.cutOff()
             var batch = EventBatch([try .text("lost")])
-            let error = await refused(.unconfirmed) { _ = try await storage.append(batch, to: key) }
+            let hasty = try storage.with(durability: .wait(replicas: 1, within: .milliseconds(100)))
+            let error = await refused(.unconfirmed) { _ = try await hasty.append(batch, to: key) }
             guard case .unconfirmed(0, _?, let name?)? = error?.detail else {
                 Issue.record("\(String(describing: error))")
                 return
@@ -204,7 +206,7 @@ struct FailoverTests {
             let waiting = try storage.with(durability: .wait(replicas: 1, within: .milliseconds(200)))
             let key = try key()
             _ = try await storage.create(SessionDraft(), at: key)
-            _ = try await append(["1", "2", "3"], waiting, key)
+            _ = try await append(["1", "2", "3"], try storage.with(durability: .wait(replicas: 1, within: .seconds(60))), key)
             let reader = Reader(store, key)
             let primary = fixture.servers[0]
             try await primary.isCopied(to: Array(fixture.servers.dropFirst()))

@@ -93,13 +93,15 @@ struct LeaseTests {
     @Test("with replicas to confirm it, a lease that a failover could lose is not given")
     func confirmed() async throws {
         try await RedisReplication.with { servers in
-            let durability = Durability.wait(replicas: 1, within: .milliseconds(100))
+            // A replica that has just begun to follow may take a second until it says so for the first time.
+            let patient = Durability.wait(replicas: 1, within: .seconds(60))
             let storage = try await RedisStorage.open(
-                "redis://127.0.0.1:\(servers.primary.port)?timeout=20000", RedisStorageConfiguration(durability: durability))
+                "redis://127.0.0.1:\(servers.primary.port)?timeout=20000", RedisStorageConfiguration(durability: patient))
             let key = try key()
             _ = try await storage.create(SessionDraft(), at: key)
             try await servers.cutOff()
-            await refused(.unconfirmed) { _ = try await storage.acquireLease(request("ann"), on: key) }
+            let hasty = try storage.with(durability: .wait(replicas: 1, within: .milliseconds(100)))
+            await refused(.unconfirmed) { _ = try await hasty.acquireLease(request("ann"), on: key) }
             await storage.close()
         }
     }
