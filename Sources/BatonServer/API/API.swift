@@ -31,7 +31,8 @@ final class API: Sendable {
     }
 
     /// Every address that the daemon answers.
-    static let routes: [Route] = Route.sessions + Route.branches + Route.events + Route.leases + Route.state + Route.ledger
+    static let routes: [Route] =
+        Route.sessions + Route.branches + Route.events + Route.leases + Route.state + Route.ledger
         + Route.operations
 
     /// The OpenAPI document of ``routes``.
