@@ -58,8 +58,9 @@ public struct Session: Sendable {
     }
 
     /// What is there after `cursor`, then what comes, without gap or duplicate, until the session is deleted.
-    public func follow(after cursor: Cursor = .seq(0), filter: EventFilter = EventFilter()) -> EventSequence {
-        EventSequence(store: store, key: key, after: cursor, filter: filter)
+    public func follow(after cursor: Cursor = .seq(0), filter: EventFilter = EventFilter()) -> EventSequence<SessionLog> {
+        let (store, key) = (store, key)
+        return EventSequence { () throws(StoreError) in try await store.follower(of: key, after: cursor, filter: filter) }
     }
 
     /// The state that the session sees.

@@ -40,14 +40,35 @@ public final class SessionStore: Sendable {
         case decideApproval = "decide_approval"
         case readApprovals = "read_approvals"
         case checkHealth = "check_health"
+        case publishEvents = "publish_events"
+        case readTopic = "read_topic"
+        case inspectTopic = "inspect_topic"
+        case listTopics = "list_topics"
+        case retainTopic = "retain_topic"
+        case deleteTopic = "delete_topic"
+        case setGroup = "set_group"
+        case inspectGroup = "inspect_group"
+        case listGroups = "list_groups"
+        case deleteGroup = "delete_group"
+        case moveGroup = "move_group"
+        case receive = "receive"
+        case settle = "settle"
+        case listPending = "list_pending"
+        case listDeadLetters = "list_dead_letters"
+        case redrive = "redrive"
+        case discard = "discard"
+        case signal = "signal"
+        case listen = "listen"
     }
 
     /// Told of every operation when it ends: which, how long it took, and how it failed.
     public typealias OperationObserver = @Sendable (Operation, Duration, StoreError?) -> Void
 
     let storage: any Storage
-    let feeds: FeedHub
+    let feeds: FeedHub<SessionLog>
     let bells: LeaseBells
+    let topicFeeds: FeedHub<TopicLog>
+    let lines: WaitingLines
     private let observer: OperationObserver?
 
     /// A store on `storage`.
@@ -60,6 +81,8 @@ public final class SessionStore: Sendable {
         self.observer = observer
         self.feeds = FeedHub(storage: storage, executor: executor)
         self.bells = LeaseBells(storage)
+        self.topicFeeds = FeedHub(storage: storage, executor: executor)
+        self.lines = WaitingLines(storage: storage)
     }
 
     private init(_ other: SessionStore, on storage: any Storage) {
@@ -67,6 +90,8 @@ public final class SessionStore: Sendable {
         observer = other.observer
         feeds = other.feeds
         bells = other.bells
+        topicFeeds = other.topicFeeds
+        lines = other.lines
     }
 
     /// The same store, whose writes promise this durability instead of the one it was opened with.
@@ -254,10 +279,14 @@ public final class SessionStore: Sendable {
     /// Numbers of the storage and of followers, for metrics.
     public var gauges: [StorageGauge] {
         let (followers, feeds) = feeds.counts
+        let (topicFollowers, topicFeeds) = topicFeeds.counts
         return storage.gauges + [
             StorageGauge("followers", help: "Followers of sessions.", value: Double(followers)),
             StorageGauge("lease_waiters", help: "Calls that wait for the lease of a session.", value: Double(bells.count)),
             StorageGauge("feeds", help: "Sessions that are followed; each is read once for all its followers.", value: Double(feeds)),
+            StorageGauge("topic_followers", help: "Followers of topics.", value: Double(topicFollowers)),
+            StorageGauge("topic_feeds", help: "Topics that are followed; each is read once for all its followers.", value: Double(topicFeeds)),
+            StorageGauge("waiting_consumers", help: "Calls that wait for deliveries.", value: Double(lines.count)),
         ]
     }
 
@@ -265,9 +294,12 @@ public final class SessionStore: Sendable {
     public func close() async {
         feeds.close()
         bells.close()
+        topicFeeds.close()
+        lines.close()
         await storage.close()
     }
 
+    /// Does an operation and tells the observer.
     func perform<Result>(
         _ operation: Operation, _ body: () async throws(StoreError) -> sending Result
     ) async throws(StoreError) -> sending Result {

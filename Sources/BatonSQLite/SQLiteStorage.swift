@@ -22,6 +22,7 @@ public final class SQLiteStorage: Storage {
     private let readers: Readers?
     private let attendant: Attendant?
     private let observers = Observers()
+    let listeners = Listeners()
     private let statistics = Statistics()
     /// How the storage treats what it keeps.
     public let policy: StorePolicy
@@ -40,11 +41,13 @@ public final class SQLiteStorage: Storage {
         let readerCount = max(1, configuration.readers)
         var connections = try await SQLiteStorage.open(location, configuration, count: readerCount + 2)
         let writing = connections.removeFirst()
-        let attendant = connections.popLast().map { [observers, statistics] in Attendant($0, observers: observers, statistics: statistics) }
+        let attendant = connections.popLast().map { [observers, listeners, statistics] in
+            Attendant($0, observers: observers, listeners: listeners, statistics: statistics)
+        }
         let readers = connections.isEmpty ? nil : Readers(configuration: configuration, clock: clock)
         let writer = Writer(
             writing, configuration: configuration, policy: policy, clock: clock, statistics: statistics, observers: observers,
-            attendant: attendant)
+            listeners: listeners, attendant: attendant)
         self.policy = policy
         durability = configuration.durability
         self.attendant = attendant
@@ -274,9 +277,15 @@ extension SQLiteStorage {
 
     /// Calls `observer` after commits of this process, and within 50 ms after those of others.
     public func observe(_ observer: @escaping @Sendable (StorageHint) -> Void) -> StorageObservation {
-        defer { attendant?.wake() }
+        defer { watchOthers() }
         return observers.add(observer)
     }
+
+    /// Whether other processes may have the store open too.
+    var isShared: Bool { attendant != nil }
+
+    /// Somebody wants to know what other processes do from now on.
+    func watchOthers() { attendant?.wake() }
 
     /// Writes what changes nothing.
     public func checkHealth() async throws(StoreError) {

@@ -31,6 +31,14 @@ import Testing
         try await contract.run(on: Fixture(inMemory: false))
     }
 
+    @Test(arguments: StorageContract.bus) func inMemoryWithTopics(_ contract: StorageContract) async throws {
+        try await contract.run(on: Fixture(inMemory: true))
+    }
+
+    @Test(arguments: StorageContract.bus) func inAFileWithTopics(_ contract: StorageContract) async throws {
+        try await contract.run(on: Fixture(inMemory: false))
+    }
+
     @Test(arguments: 1...24 as ClosedRange<UInt64>) func doesAsTheModelDoes(seed: UInt64) async throws {
         try await RandomOperations(seed: seed).check(Fixture(inMemory: !seed.isMultiple(of: 4)))
     }

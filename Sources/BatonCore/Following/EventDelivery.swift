@@ -3,15 +3,15 @@ internal import Synchronization
 /// Events on their way to followers, shared by all of them.
 ///
 /// A stream that needs the events in another form asks for it with ``rendered(as:)``; it is made once, however many streams ask.
-public final class EventDelivery: Sendable {
+public final class EventDelivery<Element: Sendable>: Sendable {
     /// The events, oldest first; at least one.
-    public let events: [Event]
+    public let events: [Element]
     private let renderings = Mutex<[ObjectIdentifier: any Sendable]>([:])
 
-    init(_ events: [Event]) { self.events = events }
+    init(_ events: [Element]) { self.events = events }
 
     /// The events in the form of `rendering`, made at the first call.
-    public func rendered<R: EventRendering>(as rendering: R.Type) -> R.Rendered {
+    public func rendered<R: EventRendering>(as rendering: R.Type) -> R.Rendered where R.Element == Element {
         if let made = renderings.withLock({ $0[ObjectIdentifier(rendering)] }) as? R.Rendered { return made }
         let made = R.render(events)
         renderings.withLock { $0[ObjectIdentifier(rendering)] = made }
@@ -20,22 +20,27 @@ public final class EventDelivery: Sendable {
 }
 
 /// A form in which events are sent on.
-public protocol EventRendering {
+public protocol EventRendering<Element> {
+    /// An event.
+    associatedtype Element: Sendable
     /// What the form is made of.
     associatedtype Rendered: Sendable
 
     /// These events in this form.
-    static func render(_ events: [Event]) -> Rendered
+    static func render(_ events: [Element]) -> Rendered
 }
 
 /// Where a follower's events go.
-public protocol EventSink: AnyObject, Sendable {
+public protocol EventSink<Element>: AnyObject, Sendable {
+    /// An event.
+    associatedtype Element: Sendable
+
     /// Takes events while the follower catches up; suspends until there is room. Throws when the reader is gone.
-    func write(_ delivery: EventDelivery) async throws
+    func write(_ delivery: EventDelivery<Element>) async throws
 
     /// Takes live events; returns at once. `false` when there is no room: the follower then goes back to catching up, from
     /// where the last accepted delivery ended.
-    func push(_ delivery: EventDelivery) -> Bool
+    func push(_ delivery: EventDelivery<Element>) -> Bool
 
     /// Nothing follows. Called at most once, and not after the follower was cancelled.
     func end(_ ending: FollowEnding)

@@ -1,18 +1,18 @@
 internal import Synchronization
 
-/// The live end of one session: read once, handed to all followers.
-final class EventFeed: Sendable {
-    let key: SessionKey
+/// The live end of one session or topic: read once, handed to all followers.
+final class EventFeed<Log: FollowedLog>: Sendable {
+    let key: Log.Key
     private let storage: any Storage
     private let executor: (any TaskExecutor)?
-    private let state = Mutex(FeedState())
-    /// Lives as long as the feed: the storage hints at the session while somebody follows it.
+    private let state = Mutex(FeedState<Log>())
+    /// Lives as long as the feed: the storage hints at it while somebody follows it.
     private let observation = Mutex<StorageObservation?>(nil)
 
     /// The most events of one read.
-    static let pageSize = 256
+    static var pageSize: Int { 256 }
 
-    init(key: SessionKey, storage: any Storage, executor: (any TaskExecutor)?) {
+    init(key: Log.Key, storage: any Storage, executor: (any TaskExecutor)?) {
         self.key = key
         self.storage = storage
         self.executor = executor
@@ -20,9 +20,9 @@ final class EventFeed: Sendable {
 
     var followerCount: Int { state.withLock { $0.followers.count } }
 
-    /// Asks the storage for hints about the session.
+    /// Asks the storage for hints.
     func watch() {
-        let observation = storage.watch(key)
+        let observation = Log.watch(key, in: storage)
         self.observation.withLock { $0 = observation }
     }
 
@@ -31,13 +31,13 @@ final class EventFeed: Sendable {
     }
 
     /// Lets a follower go on live from `cursor`. False when it has read another generation than the feed.
-    func join(_ follower: Follower, at cursor: Offset, generation: String) -> Bool {
+    func join(_ follower: Follower<Log>, at cursor: Log.Place, generation: String) -> Bool {
         guard let action = state.withLock({ $0.join(follower, at: cursor, generation: generation) }) else { return false }
         act(action)
         return true
     }
 
-    func leave(_ follower: Follower) {
+    func leave(_ follower: Follower<Log>) {
         state.withLock { $0.leave(follower) }
     }
 
@@ -45,7 +45,7 @@ final class EventFeed: Sendable {
         for follower in state.withLock({ $0.finish() }) { follower.end(ending) }
     }
 
-    private func act(_ action: FeedState.Action) {
+    private func act(_ action: FeedState<Log>.Action) {
         guard action == .pump else { return }
         Task(executorPreference: executor) { await self.pump() }
     }
@@ -53,16 +53,10 @@ final class EventFeed: Sendable {
     private func pump() async {
         var failures = 0
         while let (position, generation) = state.withLock({ state in state.beginTurn().map { ($0, state.generation) } }) {
-            let query = EventQuery(after: .offset(position), limit: EventFeed.pageSize)
             do throws(StoreError) {
-                let page = try await storage.events(in: key, query)
+                let page = try await Log.page(of: key, after: position, limit: Self.pageSize, nil, from: storage)
                 failures = 0
-                guard page.generation == generation else {
-                    let gone = StoreError(
-                        .offsetGone, "the session was deleted and created again",
-                        detail: .gone(earliest: .start, tail: page.tail, generation: page.generation))
-                    return end(.resync(gone))
-                }
+                if let gone = Log.refusal(of: page, after: generation ?? "") { return end(.resync(gone)) }
                 let turn = state.withLock { $0.take(page, from: position) }
                 for (follower, delivery) in turn.deliveries { follower.push(delivery) }
                 for follower in turn.behind { follower.catchUp() }

@@ -1,67 +1,66 @@
 internal import Synchronization
 
-/// The events of a session: what is there, then what comes, without gap or duplicate.
+/// The events of a session or topic: what is there, then what comes, without gap or duplicate.
 ///
-/// It ends when the session is deleted, and throws ``StoreError/Code/offsetGone`` when its place was trimmed away. Events wait in a
+/// It ends when a session is deleted, and throws ``StoreError/Code/offsetGone`` when its place was trimmed away. Events wait in a
 /// bounded buffer; a reader slower than the writers reads the rest from the storage, at its own pace.
-public struct EventSequence: AsyncSequence, Sendable {
-    /// An event of the session.
-    public typealias Element = Event
+public struct EventSequence<Log: FollowedLog>: AsyncSequence, Sendable {
+    /// An event.
+    public typealias Element = Log.Element
     /// What following can fail with.
     public typealias Failure = StoreError
 
-    let store: SessionStore
-    let key: SessionKey
-    let after: Cursor
-    let filter: EventFilter
+    private let begin: @Sendable () async throws(StoreError) -> Follower<Log>
+
+    init(_ begin: @escaping @Sendable () async throws(StoreError) -> Follower<Log>) { self.begin = begin }
 
     /// Begins to follow at the first call of `next`.
     public func makeAsyncIterator() -> Iterator { Iterator(sequence: self) }
 
     /// Walks over the events.
     public struct Iterator: AsyncIteratorProtocol {
-        private let sequence: EventSequence
-        private var following: Following?
+        private let sequence: EventSequence<Log>
+        private var following: Following<Log>?
 
-        init(sequence: EventSequence) { self.sequence = sequence }
+        init(sequence: EventSequence<Log>) { self.sequence = sequence }
 
         /// The next event, as soon as there is one; `nil` when the session is deleted or the task is cancelled.
-        public mutating func next() async throws(StoreError) -> Event? {
+        public mutating func next() async throws(StoreError) -> Log.Element? {
             try await next(isolation: nil)
         }
 
         /// The next event, as soon as there is one; `nil` when the session is deleted or the task is cancelled.
-        public mutating func next(isolation actor: isolated (any Actor)?) async throws(StoreError) -> Event? {
+        public mutating func next(isolation actor: isolated (any Actor)?) async throws(StoreError) -> Log.Element? {
             if following == nil {
-                let follower = try await sequence.store.follower(of: sequence.key, after: sequence.after, filter: sequence.filter)
-                following = Following(follower)
+                following = Following(try await sequence.begin())
             }
             return try await following?.buffer.next()
         }
     }
 
-    /// Ties a follower to the life of its iterator.
-    private final class Following: Sendable {
-        let buffer = EventBuffer()
-        private let follower: Follower
+}
 
-        init(_ follower: Follower) {
-            self.follower = follower
-            let buffer = buffer
-            Task { await follower.start(into: buffer) }
-        }
+/// Ties a follower to the life of its iterator.
+private final class Following<Log: FollowedLog>: Sendable {
+    let buffer = EventBuffer<Log.Element>()
+    private let follower: Follower<Log>
 
-        deinit {
-            follower.cancel()
-            buffer.abandon()
-        }
+    init(_ follower: Follower<Log>) {
+        self.follower = follower
+        let buffer = buffer
+        Task { await follower.start(into: buffer) }
+    }
+
+    deinit {
+        follower.cancel()
+        buffer.abandon()
     }
 }
 
 /// A bounded queue of events between a follower and one reader.
-final class EventBuffer: EventSink {
+final class EventBuffer<Element: Sendable>: EventSink {
     private struct State {
-        var events: [Event] = []
+        var events: [Element] = []
         var head = 0
         var ending: FollowEnding?
         var isAbandoned = false
@@ -71,7 +70,7 @@ final class EventBuffer: EventSink {
         var count: Int { events.count - head }
         var isFull: Bool { count >= EventBuffer.limit }
 
-        mutating func pop() -> Event? {
+        mutating func pop() -> Element? {
             guard head < events.count else { return nil }
             defer {
                 head += 1
@@ -85,11 +84,11 @@ final class EventBuffer: EventSink {
     }
 
     /// How many events wait at most; one delivery may go over it.
-    static let limit = 1024
+    static var limit: Int { 1024 }
 
     private let state = Mutex(State())
 
-    func write(_ delivery: EventDelivery) async throws {
+    func write(_ delivery: EventDelivery<Element>) async throws {
         while true {
             let isFull = try state.withLock { state in
                 if state.isAbandoned { throw CancellationError() }
@@ -108,7 +107,7 @@ final class EventBuffer: EventSink {
         _ = append(delivery)
     }
 
-    func push(_ delivery: EventDelivery) -> Bool {
+    func push(_ delivery: EventDelivery<Element>) -> Bool {
         guard !state.withLock({ $0.isFull }) else { return false }
         return append(delivery)
     }
@@ -130,7 +129,7 @@ final class EventBuffer: EventSink {
         writer?.resume()
     }
 
-    func next() async throws(StoreError) -> Event? {
+    func next() async throws(StoreError) -> Element? {
         while !Task.isCancelled {
             let (event, ending, writer) = state.withLock { state in
                 let event = state.pop()
@@ -148,7 +147,7 @@ final class EventBuffer: EventSink {
         return nil
     }
 
-    private func append(_ delivery: EventDelivery) -> Bool {
+    private func append(_ delivery: EventDelivery<Element>) -> Bool {
         state.withLock { state in
             state.events.append(contentsOf: delivery.events)
             return state.reader.take()

@@ -1,9 +1,9 @@
 internal import Synchronization
 
-/// All feeds of a store, and the one observation of its storage that wakes them.
-final class FeedHub: Sendable {
+/// All feeds of one kind of a store, and the one observation of its storage that wakes them.
+final class FeedHub<Log: FollowedLog>: Sendable {
     private struct State {
-        var feeds: [SessionKey: (feed: EventFeed, uses: Int)] = [:]
+        var feeds: [Log.Key: (feed: EventFeed<Log>, uses: Int)] = [:]
         var observation: StorageObservation?
         var isClosed = false
     }
@@ -17,11 +17,11 @@ final class FeedHub: Sendable {
         self.executor = executor
     }
 
-    /// The feed of a session, kept until it is released as often as it was retained.
+    /// The feed of a log, kept until it is released as often as it was retained.
     ///
     /// Retain it before the first read: hints are heard from then on, so that nothing falls between reading and joining.
-    func retain(_ key: SessionKey) throws(StoreError) -> EventFeed {
-        let (feed, isNew, needsObservation): (EventFeed, Bool, Bool) = try state.withLock { (state) throws(StoreError) in
+    func retain(_ key: Log.Key) throws(StoreError) -> EventFeed<Log> {
+        let (feed, isNew, needsObservation): (EventFeed<Log>, Bool, Bool) = try state.withLock { (state) throws(StoreError) in
             if state.isClosed { throw StoreError.storeClosed }
             // Whoever finds none makes one, so that nobody reads before hints are heard; a surplus one is cancelled.
             let needsObservation = state.observation == nil
@@ -29,7 +29,7 @@ final class FeedHub: Sendable {
                 state.feeds[key] = (entry.feed, entry.uses + 1)
                 return (entry.feed, false, needsObservation)
             }
-            let feed = EventFeed(key: key, storage: storage, executor: executor)
+            let feed = EventFeed<Log>(key: key, storage: storage, executor: executor)
             state.feeds[key] = (feed, 1)
             return (feed, true, needsObservation)
         }
@@ -38,7 +38,7 @@ final class FeedHub: Sendable {
         return feed
     }
 
-    func release(_ feed: EventFeed) {
+    func release(_ feed: EventFeed<Log>) {
         let ended: StorageObservation? = state.withLock { state in
             guard let entry = state.feeds[feed.key], entry.feed === feed else { return nil }
             if entry.uses > 1 {
@@ -79,10 +79,10 @@ final class FeedHub: Sendable {
     }
 
     private func hear(_ hint: StorageHint) {
-        switch hint {
-        case .session(let key): state.withLock { $0.feeds[key]?.feed }?.hint()
-        case .topic: break
-        case .everything: for feed in state.withLock({ $0.feeds.values.map(\.feed) }) { feed.hint() }
+        switch Log.concern(of: hint) {
+        case .none: break
+        case .one(let key): state.withLock { $0.feeds[key]?.feed }?.hint()
+        case .all: for feed in state.withLock({ $0.feeds.values.map(\.feed) }) { feed.hint() }
         }
     }
 }

@@ -1,26 +1,28 @@
 internal import Synchronization
 
-/// One reader of one session: catches up from the storage at its sink's pace, then goes on live from the feed it shares.
+/// One reader of one session or topic: catches up from the storage at its sink's pace, then goes on live from the feed it shares.
 ///
 /// While it is live no task exists for it. Its cursor moves only when its sink has accepted events, so whatever interrupts
 /// it, going on from the cursor has neither gap nor duplicate.
-public final class Follower: Sendable {
+public final class Follower<Log: FollowedLog>: Sendable {
     private struct State {
-        var cursor: Offset
+        var cursor: Log.Place
         var generation: String
-        var sink: (any EventSink)?
+        var sink: (any EventSink<Log.Element>)?
+        /// The feed has delivered everything that the follower had read before it joined: from now on nothing comes twice.
+        var isInStep = false
         var isOver = false
     }
 
-    private let feed: EventFeed
-    private let hub: FeedHub
-    private let filter: EventFilter
+    private let feed: EventFeed<Log>
+    private let hub: FeedHub<Log>
+    private let filter: Log.Filter
     private let state: Mutex<State>
 
-    /// The first page, read already: its cursor was checked, and the session was there.
-    private let firstPage: Mutex<EventPage?>
+    /// The first page, read already: its cursor was checked, and the log was there.
+    private let firstPage: Mutex<FollowedPage<Log>?>
 
-    init(feed: EventFeed, hub: FeedHub, filter: EventFilter, from cursor: Offset, firstPage: EventPage) {
+    init(feed: EventFeed<Log>, hub: FeedHub<Log>, filter: Log.Filter, from cursor: Log.Place, firstPage: FollowedPage<Log>) {
         self.feed = feed
         self.hub = hub
         self.filter = filter
@@ -31,10 +33,10 @@ public final class Follower: Sendable {
     deinit { if !state.withLock({ $0.isOver }) { hub.release(feed) } }
 
     /// Where the follower stands: everything up to here has been accepted by its sink.
-    var cursor: Offset { state.withLock { $0.cursor } }
+    var cursor: Log.Place { state.withLock { $0.cursor } }
 
     /// Hands events to `sink`. Returns when the follower has caught up and is live, or is over. Call it once.
-    public func start(into sink: any EventSink) async {
+    public func start(into sink: any EventSink<Log.Element>) async {
         state.withLock { $0.sink = sink }
         await run()
     }
@@ -54,18 +56,15 @@ public final class Follower: Sendable {
             do throws(StoreError) {
                 let page = try await nextPage(after: cursor)
                 failures = 0
-                guard page.generation == generation else {
-                    let gone = StoreError(
-                        .offsetGone, "the session was deleted and created again",
-                        detail: .gone(earliest: .start, tail: page.tail, generation: page.generation))
-                    return finish(.resync(gone))
-                }
+                if let gone = Log.refusal(of: page, after: generation) { return finish(.resync(gone)) }
                 if !page.events.isEmpty {
                     do { try await sink.write(EventDelivery(page.events)) } catch { return finish(nil) }
                 }
-                let reached = page.next ?? cursor
-                state.withLock { $0.cursor = reached }
-                if page.upToDate, feed.join(self, at: reached, generation: generation) { return }
+                state.withLock { state in
+                    state.cursor = page.next
+                    state.isInStep = false
+                }
+                if page.upToDate, feed.join(self, at: page.next, generation: generation) { return }
             } catch {
                 if let ending = FollowEnding(error) { return finish(ending) }
                 failures += 1
@@ -75,26 +74,28 @@ public final class Follower: Sendable {
         }
     }
 
-    private func nextPage(after cursor: Offset) async throws(StoreError) -> EventPage {
+    private func nextPage(after cursor: Log.Place) async throws(StoreError) -> FollowedPage<Log> {
         if let page = firstPage.withLock({ $0.take() }) { return page }
-        return try await hub.storage.events(in: feed.key, EventQuery(after: .offset(cursor), limit: EventFeed.pageSize, filter: filter))
+        return try await Log.page(of: feed.key, after: cursor, limit: EventFeed<Log>.pageSize, filter, from: hub.storage)
     }
 
     // MARK: - Live
 
     /// Takes a delivery of the feed. Only the feed's pump calls it, one delivery after the other.
-    func push(_ delivery: EventDelivery) {
-        guard let last = delivery.events.last, let (cursor, sink) = state.withLock({ state in state.sink.map { (state.cursor, $0) } }),
-            last.seq > cursor.seq
+    func push(_ delivery: EventDelivery<Log.Element>) {
+        guard let last = delivery.events.last,
+            let (cursor, isInStep, sink) = state.withLock({ state in state.sink.map { (state.cursor, state.isInStep, $0) } })
         else { return }
-        let wanted = delivery.events.filter { $0.seq > cursor.seq && (filter.isEmpty || filter.matches($0)) }
-        let accepted =
-            wanted.isEmpty || sink.push(wanted.count == delivery.events.count ? delivery : EventDelivery(wanted))
-        if accepted {
-            state.withLock { $0.cursor = last.offset }
-        } else {
+        let wanted = delivery.events.filter { (isInStep || !Log.hasPassed(cursor, $0)) && Log.matches($0, filter) }
+        let accepted = wanted.isEmpty || sink.push(wanted.count == delivery.events.count ? delivery : EventDelivery(wanted))
+        guard accepted else {
             feed.leave(self)
-            catchUp()
+            return catchUp()
+        }
+        let reached = Log.place(of: last)
+        state.withLock { state in
+            state.cursor = isInStep ? reached : Log.union(cursor, reached)
+            state.isInStep = isInStep || Log.reaches(reached, cursor)
         }
     }
 
@@ -123,13 +124,25 @@ extension SessionStore {
     /// - Throws: ``StoreError/Code/notFound``, ``StoreError/Code/offsetGone``, or why the storage could not be read.
     public func follower(
         of key: SessionKey, after cursor: Cursor = .seq(0), filter: EventFilter = EventFilter()
-    ) async throws(StoreError) -> Follower {
-        let feed = try feeds.retain(key)
+    ) async throws(StoreError) -> Follower<SessionLog> {
+        try await feeds.follower(of: key, filter) { () throws(StoreError) in
+            FollowedPage(
+                try await self.events(in: key, EventQuery(after: cursor, limit: EventFeed<SessionLog>.pageSize, filter: filter)), after: .start)
+        }
+    }
+}
+
+extension FeedHub {
+    /// A follower of a log whose first page `read` gives, not started yet.
+    func follower(
+        of key: Log.Key, _ filter: Log.Filter, _ read: () async throws(StoreError) -> FollowedPage<Log>
+    ) async throws(StoreError) -> Follower<Log> {
+        let feed = try retain(key)
         do throws(StoreError) {
-            let page = try await events(in: key, EventQuery(after: cursor, limit: EventFeed.pageSize, filter: filter))
-            return Follower(feed: feed, hub: feeds, filter: filter, from: page.next ?? .start, firstPage: page)
+            let page = try await read()
+            return Follower(feed: feed, hub: self, filter: filter, from: page.next, firstPage: page)
         } catch {
-            feeds.release(feed)
+            release(feed)
             throw error
         }
     }

@@ -49,6 +49,8 @@ public struct Settlement: Hashable, Sendable {
         /// Again, after `delay` milliseconds (0 to 12 hours) or, when nil, the group's back-off; a dead letter when it was the last attempt.
         /// Reasons have at most 1,024 bytes; without one the reason is ``DeliveryFailure/rejected``.
         case reject(delay: Int?, reason: String?)
+        /// Given back without having been looked at: due again at once, as if it had not been handed out. It uses up no attempt.
+        case release
         /// Not done yet: the lease ends this many milliseconds from now, 100 ms to 12 hours.
         case extend(Int)
         /// Never again: a dead letter at once. Without a reason it is ``DeliveryFailure/terminated``.

@@ -174,7 +174,17 @@ public struct TopicFilter: Hashable, Sendable {
     public init() {}
 
     /// Whether everything matches.
-    public var isEmpty: Bool { self == TopicFilter() }
+    public var isEmpty: Bool { types.isEmpty && keys.isEmpty && app == nil && user == nil }
+
+    /// Whether the event is wanted. Words are compared as bytes.
+    public func matches(_ event: TopicEvent) -> Bool {
+        if isEmpty { return true }
+        if !types.isEmpty, !types.contains(where: { Name.isSame($0, event.type) }) { return false }
+        if !keys.isEmpty, !keys.contains(where: { Name.isSame($0, event.key ?? "") }) { return false }
+        guard app != nil || user != nil else { return true }
+        guard let session = event.key.flatMap(SessionKey.init(path:)) else { return false }
+        return (app.map { Name.isSame($0, session.app) } ?? true) && (user.map { Name.isSame($0, session.user) } ?? true)
+    }
 }
 
 /// A page of a topic, and where to go on.

@@ -54,6 +54,15 @@ public struct TopicOffset: Hashable, Sendable, CustomStringConvertible {
         guard let places, let others = other.places else { return false }
         return others.allSatisfy { other in places.contains { $0.shard == other.shard && $0.isAtOrAfter(other) } }
     }
+
+    /// The place of a reader that has everything behind it that readers at either place have.
+    public func union(_ other: TopicOffset) -> TopicOffset {
+        if reaches(other) { return self }
+        guard !other.reaches(self), let places, let others = other.places else { return other }
+        var furthest: [Int: TopicPlace] = [:]
+        for place in places + others { furthest[place.shard] = furthest[place.shard].map { $0.isAtOrAfter(place) ? $0 : place } ?? place }
+        return TopicOffset(Array(furthest.values))
+    }
 }
 
 /// Where an event stands in its shard.

@@ -18,7 +18,7 @@ extension Writing {
         let inherited = isEmpty ? [] : segments.through(seq, floor: parent.floor.seq)
         guard inherited.count < History.maximumLogs, segments.all.count < History.maximumLogs || !freezes else { throw History.tooManyLogs }
 
-        if let existing { try detach(existing) }
+        if let existing { try detach(existing, at: reading.now) }
         if freezes { try freeze(&parent, &segments) }
         let fields = draft.fields(over: parent.record(try reading.profile(of: parent.pk), at: reading.now))
         let now = max(reading.now, cut.milliseconds)

@@ -31,7 +31,7 @@ extension Writing {
         if let living {
             row = living
         } else {
-            if let existing { try detach(existing) }
+            if let existing { try detach(existing, at: reading.now) }
             row = try insert(SessionDraft(), at: key, now: reading.now)
             hint(key)
         }

@@ -21,6 +21,7 @@ extension Writing {
         }
         row.change(at: now)
         try saveProgress(row)
+        try record(.edited, of: key, at: now, session: row.pk, seq: found.event.seq)
         hint(key)
         return Event(
             id: found.event.id, seq: found.event.seq, time: found.event.time, editedAt: Timestamp(milliseconds: now), body: body)
@@ -45,6 +46,7 @@ extension Writing {
         if row.shows(found.event.seq) { row.events -= 1 }
         row.change(at: row.now(reading.now))
         try saveProgress(row)
+        try record(.removed, of: key, at: row.updatedAt, seq: found.event.seq)
         hint(key)
         return found.event
     }
@@ -58,6 +60,7 @@ extension Writing {
         row.events = 0
         row.change(at: row.now(reading.now))
         try saveProgress(row)
+        try record(.cleared, of: key, at: row.updatedAt)
         if row.tail.seq > 0 { try discard(row.log, through: row.tail.seq) }
         try releaseTrimmed(&row)
         hint(key)

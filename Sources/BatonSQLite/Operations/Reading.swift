@@ -5,6 +5,8 @@ struct Reading {
     let db: Connection
     /// Milliseconds since 1970, as the clock says.
     let now: Int
+    /// The number of the newest event or change of a session, where a transaction knows better than the file.
+    var countedEvents: Int?
 
     // MARK: - Sessions
 

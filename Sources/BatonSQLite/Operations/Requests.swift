@@ -3,14 +3,19 @@ internal import BatonCore
 extension Writing {
     /// The receipt that was given for an idempotency key, every entry a duplicate; `nil` when the key is new.
     func receipt(of key: String, _ batch: EventBatch, in row: SessionRow) throws(StoreError) -> AppendReceipt? {
+        try storedReceipt(of: key, batch.fingerprint, owner: row.pk, generation: row.generation)
+    }
+
+    /// The receipt that an owner gave for an idempotency key.
+    func storedReceipt(of key: String, _ fingerprint: Int, owner: Int, generation: String) throws(StoreError) -> AppendReceipt? {
         let statement = try db.statement("SELECT fingerprint, receipt FROM requests WHERE session = ?1 AND key = ?2")
         defer { statement.reset() }
-        try statement.bind(row.pk, key)
+        try statement.bind(owner, key)
         guard try statement.step() else { return nil }
-        guard statement.int(0) == batch.fingerprint else {
+        guard statement.int(0) == fingerprint else {
             throw StoreError(.idempotencyMismatch, "the idempotency key was used before with other events")
         }
-        guard let receipt = AppendReceipt(stored: statement.bytes(1), generation: row.generation) else {
+        guard let receipt = AppendReceipt(stored: statement.bytes(1), generation: generation) else {
             throw StoreError(.storeCorrupt, "a stored receipt cannot be read")
         }
         return receipt
@@ -19,10 +24,18 @@ extension Writing {
     /// Keeps a receipt under its key and forgets the oldest that is one too many.
     func remember(_ receipt: AppendReceipt, of key: String, _ batch: EventBatch, _ row: inout SessionRow) throws(StoreError) {
         row.requests += 1
+        try remember(
+            receipt, of: key, batch.fingerprint, owner: row.pk, number: row.requests, generation: row.generation, limit: EventBatch.rememberedKeys)
+    }
+
+    /// Keeps a receipt under its number, counted from 1, and forgets the one that is `limit` older.
+    func remember(
+        _ receipt: AppendReceipt, of key: String, _ fingerprint: Int, owner: Int, number: Int, generation: String, limit: Int
+    ) throws(StoreError) {
         try db.run(
             "INSERT INTO requests (session, number, key, fingerprint, receipt) VALUES (?1, ?2, ?3, ?4, ?5)",
-            row.pk, row.requests, key, batch.fingerprint, receipt.stored(generation: row.generation))
-        try db.run("DELETE FROM requests WHERE session = ?1 AND number <= ?2", row.pk, row.requests - EventBatch.rememberedKeys)
+            owner, number, key, fingerprint, receipt.stored(generation: generation))
+        try db.run("DELETE FROM requests WHERE session = ?1 AND number <= ?2", owner, number - limit)
     }
 }
 

@@ -5,7 +5,7 @@ extension Writing {
         let reading = reading
         if let row = try reading.anySession(key) {
             if row.expiresAt > reading.now { return (try reading.snapshot(row), false) }
-            try detach(row)
+            try detach(row, at: reading.now)
         }
         let row = try insert(draft, at: key, now: reading.now)
         try apply(draft.state, for: row, now: reading.now)
@@ -39,6 +39,7 @@ extension Writing {
             "INSERT INTO profiles (session, title, active_agent, tags, metadata, participants) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             row.pk, profile.title, profile.activeAgent, profile.encodedTags, profile.metadata, profile.participants)
         try insertTags(profile.tags, of: row)
+        try record(.created, of: row.key, at: row.createdAt)
     }
 
     private func insertTags(_ tags: [String], of row: SessionRow) throws(StoreError) {
@@ -71,6 +72,8 @@ extension Writing {
             try db.run("DELETE FROM tags WHERE session = ?1", row.pk)
             try insertTags(profile.tags, of: row)
         }
+        let isHandoff = !Name.isSame(profile.activeAgent ?? "", before.activeAgent ?? "")
+        try self.record(isHandoff ? .handoff : .updated, of: key, at: row.updatedAt)
         hint(key)
         return try reading.snapshot(row)
     }
@@ -98,14 +101,15 @@ extension Writing {
         let reading = reading
         guard var row = try reading.anySession(key) else { return false }
         if row.expiresAt > reading.now { try row.fence.pass(epoch, at: reading.now) }
-        try detach(row)
+        try detach(row, at: reading.now)
         hint(key)
         return row.expiresAt > reading.now
     }
 
     /// Takes a session away from all readers at once; what belongs to it is deleted bit by bit.
-    func detach(_ row: SessionRow) throws(StoreError) {
+    func detach(_ row: SessionRow, at now: Int) throws(StoreError) {
         try detach(row.pk, isBranched: row.segments != nil)
+        try record(row.expiresAt > now ? .deleted : .expired, of: row.key, at: row.now(now))
     }
 
     func detach(_ session: Int, isBranched: Bool) throws(StoreError) {

@@ -10,6 +10,7 @@ extension Writing {
             try apply(changes, to: row.pk)
             row.change(at: row.now(reading.now))
             try saveProgress(row)
+            try record(.stateChanged, of: key, at: row.updatedAt)
             hint(key)
             return try reading.values(of: row.pk)
         case .user(let key): return try change(app: key.app, user: key.user, changes, ttl: policy.userStateTTL, now: reading.now)
@@ -25,6 +26,7 @@ extension Writing {
         try apply(delta, for: row, now: reading.now)
         row.change(at: row.now(reading.now))
         try saveProgress(row)
+        try record(.stateChanged, of: key, at: row.updatedAt)
         hint(key)
         return try reading.state(seenBy: row)
     }

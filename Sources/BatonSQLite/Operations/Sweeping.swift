@@ -7,6 +7,7 @@ extension Writing {
         let sessions = try expiredSessions(now, count)
         for (pk, isBranched, key) in sessions {
             try detach(pk, isBranched: isBranched)
+            try record(.expired, of: key, at: now)
             hint(key)
         }
         let scopes = try expiredScopes(now, count)
@@ -68,11 +69,16 @@ extension Writing {
             DELETE FROM removed WHERE session = ?1
                 AND seq IN (SELECT seq FROM removed WHERE session = ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3)
             """, owner, through)
+        try delete(
+            "DELETE FROM topic_events WHERE pk IN (SELECT pk FROM topic_events WHERE topic = ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3)", owner, through)
         if through == .max {
             try delete(Writing.someRequests, owner)
             try delete(Writing.someState, owner)
             try delete(Writing.someToolCalls, owner)
             try delete(Writing.someApprovals, owner)
+            try delete("DELETE FROM held WHERE owner = ?1 AND place IN (SELECT place FROM held WHERE owner = ?1 LIMIT ?2)", owner)
+            try delete("DELETE FROM dead WHERE owner = ?1 AND place IN (SELECT place FROM dead WHERE owner = ?1 LIMIT ?2)", owner)
+            try delete("DELETE FROM consumers WHERE owner = ?1 AND name IN (SELECT name FROM consumers WHERE owner = ?1 LIMIT ?2)", owner)
         }
         if left > 0 { try db.run("DELETE FROM garbage WHERE owner = ?1", owner) }
         return true

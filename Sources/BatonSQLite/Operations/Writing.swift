@@ -23,6 +23,9 @@ final class Writing {
     /// What observers are to be told once it is committed.
     private(set) var hints: [StorageHint] = []
 
+    /// What listeners are to be told once it is committed.
+    private(set) var signals: [Signal] = []
+
     /// Whether something was made garbage.
     private(set) var hasMadeGarbage = false
 
@@ -33,7 +36,7 @@ final class Writing {
     }
 
     /// Reading as of this moment, inside the transaction.
-    var reading: Reading { Reading(db: db, now: clock().milliseconds) }
+    var reading: Reading { Reading(db: db, now: clock().milliseconds, countedEvents: counters.lastEvent) }
 
     // MARK: - The transaction
 
@@ -41,6 +44,7 @@ final class Writing {
     /// (https://sqlite.org/lang_transaction.html §2.2).
     func begin() throws(StoreError) {
         hints.removeAll(keepingCapacity: true)
+        signals.removeAll(keepingCapacity: true)
         hasMadeGarbage = false
         try db.run("BEGIN IMMEDIATE")
         let statement = try db.statement("SELECT last_event, last_owner, changes FROM counters")
@@ -80,6 +84,16 @@ final class Writing {
         hints.append(.session(key))
         if !isEvent { counters.changes += 1 }
     }
+
+    /// Tells observers of the topic, after the commit.
+    func hint(topic: String) {
+        // Many callers publish to one topic in one transaction.
+        if hints.last != .topic(topic) { hints.append(.topic(topic)) }
+        counters.changes += 1
+    }
+
+    /// Tells those who listen to the signal's channel, after the commit.
+    func tell(_ signal: Signal) { signals.append(signal) }
 
     /// Tells observers that anything may be new, after the commit.
     func hintEverything() {

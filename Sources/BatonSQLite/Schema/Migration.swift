@@ -8,7 +8,7 @@ struct Migration: Sendable {
 
 extension Migration {
     /// All steps; the layout's version (`user_version`) is the number of those that were applied.
-    static let all = [Migration(sql: layout1), Migration(sql: leases), Migration(sql: branches), Migration(sql: ledger)]
+    static let all = [Migration(sql: layout1), Migration(sql: leases), Migration(sql: branches), Migration(sql: ledger), topics]
 
     /// What is known of each session's leases. Who waits for one stands in `line`, the longest waiting first.
     private static let leases = """

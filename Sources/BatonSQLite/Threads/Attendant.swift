@@ -9,6 +9,7 @@ internal import CBatonSQLite
 final class Attendant: @unchecked Sendable {
     private let db: Connection
     private let observers: Observers
+    private let listeners: Listeners
     private let statistics: Statistics
     private let monitor = Monitor()
 
@@ -28,9 +29,10 @@ final class Attendant: @unchecked Sendable {
     /// With more new events than this it does not matter any more whose they are.
     private static let maximumNewEvents = 10_000
 
-    init(_ db: Connection, observers: Observers, statistics: Statistics) {
+    init(_ db: Connection, observers: Observers, listeners: Listeners, statistics: Statistics) {
         self.db = db
         self.observers = observers
+        self.listeners = listeners
         self.statistics = statistics
     }
 
@@ -39,7 +41,7 @@ final class Attendant: @unchecked Sendable {
         var watch: Watch?
         while true {
             monitor.withLock { shared.hasNews = false }
-            let isObserved = !observers.isEmpty
+            let isObserved = !observers.isEmpty || !listeners.isEmpty
             if !isObserved { watch = nil }
             let deadline = isObserved ? Instant.now.advanced(by: watch == nil ? .zero : Attendant.pollInterval) : nil
             let (isClosed, wantsCheckpoint) = monitor.withLock {
@@ -106,6 +108,7 @@ final class Attendant: @unchecked Sendable {
         do throws(StoreError) {
             let dataVersion = try number("PRAGMA data_version")
             guard dataVersion != watch?.dataVersion else { return }
+            if !listeners.isEmpty { listeners.notifyForeign(try signals(after: listeners.seen)) }
             let own = monitor.withLock { shared.own }
             let counters = try self.counters()
             var foreign = counters
@@ -138,6 +141,16 @@ final class Attendant: @unchecked Sendable {
         defer { statement.reset() }
         guard try statement.step() else { throw StoreError(.storeCorrupt, "\(db.path) has lost its counters") }
         return Writing.Counters(lastEvent: statement.int(0), lastOwner: statement.int(1), changes: statement.int(2))
+    }
+
+    /// What other processes have signalled.
+    private func signals(after number: Int) throws(StoreError) -> [Signal] {
+        let statement = try db.statement("SELECT pk, channel, payload FROM signals WHERE pk > ?1 AND sender <> ?2 ORDER BY pk")
+        defer { statement.reset() }
+        try statement.bind(number, listeners.sender)
+        var signals: [Signal] = []
+        while try statement.step() { signals.append(Signal(number: statement.int(0), channel: statement.text(1), payload: statement.json(2))) }
+        return signals
     }
 
     /// The sessions of new events, ours among them: a hint too many is none too few.

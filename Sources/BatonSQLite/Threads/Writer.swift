@@ -13,6 +13,7 @@ final class Writer: @unchecked Sendable {
     private let checkpoint: SQLiteConfiguration.CheckpointPolicy
     private let statistics: Statistics
     private let observers: Observers
+    private let listeners: Listeners
     /// `nil` for a database in memory, which has neither log nor company.
     private let attendant: Attendant?
     private let log = LogLength()
@@ -23,6 +24,9 @@ final class Writer: @unchecked Sendable {
     private static let batchTime = Duration.milliseconds(20)
 
     private var nextSweep = Instant.now
+    /// When topics are looked through for what is too old, and after which one.
+    private var nextTrim = Instant.now
+    private var trimmedTopic: String?
     private var hasGarbage = true
     private var garbageStep = 64
     private var lastStep = Instant.now
@@ -30,7 +34,7 @@ final class Writer: @unchecked Sendable {
 
     init(
         _ db: Connection, configuration: SQLiteConfiguration, policy: StorePolicy, clock: @escaping @Sendable () -> Timestamp,
-        statistics: Statistics, observers: Observers, attendant: Attendant?
+        statistics: Statistics, observers: Observers, listeners: Listeners, attendant: Attendant?
     ) {
         self.db = db
         self.queue = JobQueue(limit: configuration.queueLimit)
@@ -39,6 +43,7 @@ final class Writer: @unchecked Sendable {
         self.checkpoint = configuration.checkpoint
         self.statistics = statistics
         self.observers = observers
+        self.listeners = listeners
         self.attendant = attendant
     }
 
@@ -102,7 +107,7 @@ final class Writer: @unchecked Sendable {
             return
         }
         // Before the callers go on: who begins to listen after a change has returned is not told of that change.
-        observers.notify(writing.hints)
+        announce()
         for job in done { job.finish(nil) }
     }
 
@@ -111,7 +116,7 @@ final class Writer: @unchecked Sendable {
             do throws(StoreError) {
                 try writing.begin()
                 if job.run(writing) { try commit(counting: 1) } else { db.rollBack() }
-                observers.notify(writing.hints)
+                announce()
                 job.finish(nil)
             } catch {
                 db.rollBack()
@@ -119,6 +124,11 @@ final class Writer: @unchecked Sendable {
                 job.finish(error)
             }
         }
+    }
+
+    private func announce() {
+        observers.notify(writing.hints)
+        listeners.notify(writing.signals)
     }
 
     private func commit(counting operations: Int) throws(StoreError) {
@@ -166,7 +176,9 @@ final class Writer: @unchecked Sendable {
             hasGarbage = true
             step { (writing) throws(StoreError) in
                 if try writing.sweepExpired(upTo: 64) { self.nextSweep = .now }
+                try writing.sweepSignals(upTo: 1024)
             }
+            if nextTrim <= .now { trimTopics() }
         }
         guard hasGarbage else { return }
         let start = Instant.now
@@ -176,6 +188,16 @@ final class Writer: @unchecked Sendable {
         // Rows may be tiny or have megabytes: steps are measured by their time.
         let time = Instant.now.milliseconds(since: start)
         if time < 3 { garbageStep = min(garbageStep * 2, 8192) } else if time > 8 { garbageStep = max(garbageStep / 2, 1) }
+    }
+
+    /// Some of what is too old in topics, every sixtieth sweep; the rest with the next one.
+    private func trimTopics() {
+        nextTrim = Instant.now.advanced(by: sweepInterval * 60)
+        step { (writing) throws(StoreError) in
+            let hasMore = try writing.trimSessionChanges(upTo: 1000)
+            self.trimmedTopic = try writing.trimOldTopics(after: self.trimmedTopic, upTo: 64)
+            if hasMore || self.trimmedTopic != nil { self.nextTrim = .now }
+        }
     }
 
     private func step(_ body: (Writing) throws(StoreError) -> Void) {
@@ -188,7 +210,7 @@ final class Writer: @unchecked Sendable {
                 db.rollBack()
             } else {
                 try commit(counting: 0)
-                observers.notify(writing.hints)
+                announce()
             }
         } catch {
             // It is tried again at the next sweep; callers get the same error themselves.

@@ -14,7 +14,7 @@ extension API {
             } else if let text = try call.text("after") {
                 try await self.cursor(text, in: key)
             } else { .seq(0) }
-        let follower: Follower
+        let follower: Follower<SessionLog>
         do throws(StoreError) {
             follower = try await store.follower(of: key, after: cursor, filter: try call.checkedFilter())
         } catch {
@@ -44,11 +44,11 @@ private final class SessionStreamSink: EventSink {
 
     init(_ stream: ResponseStream) { self.stream = stream }
 
-    func write(_ delivery: EventDelivery) async throws {
+    func write(_ delivery: EventDelivery<Event>) async throws {
         try await stream.write(delivery.rendered(as: SessionStreamEncoder.self))
     }
 
-    func push(_ delivery: EventDelivery) -> Bool {
+    func push(_ delivery: EventDelivery<Event>) -> Bool {
         stream.push(delivery.rendered(as: SessionStreamEncoder.self))
         return true
     }

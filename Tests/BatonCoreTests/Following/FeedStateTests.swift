@@ -8,37 +8,37 @@ import Testing
 struct FeedStateTests {
     private let generation = "g"
 
-    private func follower(at seq: Int) throws -> Follower {
+    private func follower(at seq: Int) throws -> Follower<SessionLog> {
         let model = NothingStorage()
-        let hub = FeedHub(storage: model, executor: nil)
+        let hub = FeedHub<SessionLog>(storage: model, executor: nil)
         let key = try SessionKey(app: "a", user: "u", id: "s")
-        let page = EventPage(events: [], next: offset(seq), tail: offset(seq), upToDate: true, generation: generation)
+        let page = FollowedPage<SessionLog>(events: [], next: offset(seq), upToDate: true, generation: generation, tail: offset(seq))
         return Follower(feed: try hub.retain(key), hub: hub, filter: EventFilter(), from: offset(seq), firstPage: page)
     }
 
     private func offset(_ seq: Int) -> Offset { Offset(milliseconds: 1000 + seq, seq: seq) }
 
-    private func begin(_ feed: inout FeedState) throws -> Offset {
+    private func begin(_ feed: inout FeedState<SessionLog>) throws -> Offset {
         let start = feed.beginTurn()
         return try #require(start)
     }
 
-    private func expect(_ feed: inout FeedState, hintedDoes action: FeedState.Action, _ comment: Comment? = nil) {
+    private func expect(_ feed: inout FeedState<SessionLog>, hintedDoes action: FeedState<SessionLog>.Action, _ comment: Comment? = nil) {
         let done = feed.hint()
         #expect(done == action, comment)
     }
 
-    private func page(_ seqs: ClosedRange<Int>?, upToDate: Bool = true, position: Int = 0) -> EventPage {
+    private func page(_ seqs: ClosedRange<Int>?, upToDate: Bool = true, position: Int = 0) -> FollowedPage<SessionLog> {
         let events = (seqs.map(Array.init) ?? []).map {
             Event(id: "e\($0)", seq: $0, time: Timestamp(milliseconds: 1000 + $0), body: JSON(checked: Array(#"{"content":1}"#.utf8)))
         }
         let last = events.last?.offset ?? offset(position)
-        return EventPage(events: events, next: last, tail: last, upToDate: upToDate, generation: generation)
+        return FollowedPage(events: events, next: last, upToDate: upToDate, generation: generation, tail: last)
     }
 
     @Test("does nothing for hints while nobody follows, but remembers them for the first who joins")
     func hintBeforeJoin() throws {
-        var feed = FeedState()
+        var feed = FeedState<SessionLog>()
         expect(&feed, hintedDoes: .none)
         // follower reads up to 3 │ hint: 4 is there │ follower joins at 3
         let action = try feed.join(follower(at: 3), at: offset(3), generation: generation)
@@ -47,16 +47,16 @@ struct FeedStateTests {
 
     @Test("a follower that joins a quiet feed wakes nobody")
     func quietJoin() throws {
-        var feed = FeedState()
+        var feed = FeedState<SessionLog>()
         let action = try feed.join(follower(at: 3), at: offset(3), generation: generation)
-        #expect(action == FeedState.Action.none)
+        #expect(action == FeedState<SessionLog>.Action.none)
         expect(&feed, hintedDoes: .pump)
         expect(&feed, hintedDoes: .none, "one pump is enough")
     }
 
     @Test("a hint during a read makes the pump read again")
     func hintDuringRead() throws {
-        var feed = FeedState()
+        var feed = FeedState<SessionLog>()
         _ = try feed.join(follower(at: 0), at: offset(0), generation: generation)
         expect(&feed, hintedDoes: .pump)
         let start = try begin(&feed)
@@ -73,7 +73,7 @@ struct FeedStateTests {
 
     @Test("a hint while deliveries are made starts no second pump, which could overtake them")
     func hintDuringDeliveries() throws {
-        var feed = FeedState()
+        var feed = FeedState<SessionLog>()
         _ = try feed.join(follower(at: 0), at: offset(0), generation: generation)
         _ = feed.hint()
         let start = try begin(&feed)
@@ -86,7 +86,7 @@ struct FeedStateTests {
 
     @Test("what was read for followers that have left is not handed to one that joined behind it")
     func joinDuringRead() throws {
-        var feed = FeedState()
+        var feed = FeedState<SessionLog>()
         let first = try follower(at: 5)
         _ = feed.join(first, at: offset(5), generation: generation)
         _ = feed.hint()
@@ -103,7 +103,7 @@ struct FeedStateTests {
 
     @Test("everybody gets the same delivery, and the position moves past it")
     func deliver() throws {
-        var feed = FeedState()
+        var feed = FeedState<SessionLog>()
         let both = [try follower(at: 0), try follower(at: 0)]
         for one in both { _ = feed.join(one, at: offset(0), generation: generation) }
         _ = feed.hint()
@@ -116,7 +116,7 @@ struct FeedStateTests {
 
     @Test("who joins behind the position is served what it missed by the pump, before anything newer")
     func latecomer() throws {
-        var feed = FeedState()
+        var feed = FeedState<SessionLog>()
         _ = try feed.join(follower(at: 0), at: offset(0), generation: generation)
         _ = feed.hint()
         var start = try begin(&feed)
@@ -134,16 +134,16 @@ struct FeedStateTests {
 
     @Test("who joins further behind than the feed remembers is sent back to catch up")
     func tooFarBehind() throws {
-        var feed = FeedState()
+        var feed = FeedState<SessionLog>()
         _ = try feed.join(follower(at: 0), at: offset(0), generation: generation)
         _ = feed.hint()
         var start = try begin(&feed)
-        _ = feed.take(page(1...(FeedState.recentLimit + 100)), from: start)
+        _ = feed.take(page(1...(FeedState<SessionLog>.recentLimit + 100)), from: start)
         _ = feed.endTurn()
         let late = try follower(at: 5)
         _ = feed.join(late, at: offset(5), generation: generation)
         start = try begin(&feed)
-        let turn = feed.take(page(nil, position: FeedState.recentLimit + 100), from: start)
+        let turn = feed.take(page(nil, position: FeedState<SessionLog>.recentLimit + 100), from: start)
         #expect(turn.behind.count == 1 && turn.behind[0] === late)
         #expect(turn.deliveries.isEmpty)
         #expect(feed.followers.count == 1)
@@ -151,7 +151,7 @@ struct FeedStateTests {
 
     @Test("a follower of another generation cannot join")
     func generations() throws {
-        var feed = FeedState()
+        var feed = FeedState<SessionLog>()
         _ = try feed.join(follower(at: 0), at: offset(0), generation: generation)
         let action = try feed.join(follower(at: 0), at: offset(0), generation: "other")
         #expect(action == nil)
@@ -159,7 +159,7 @@ struct FeedStateTests {
 
     @Test("the pump stops when the last follower has left")
     func leave() throws {
-        var feed = FeedState()
+        var feed = FeedState<SessionLog>()
         let one = try follower(at: 0)
         _ = feed.join(one, at: offset(0), generation: generation)
         _ = feed.hint()

@@ -49,10 +49,10 @@ struct FollowingTests {
         try await append(1, to: store)
         var iterator = store.session(key).follow().makeAsyncIterator()
         #expect(try await iterator.next()?.seq == 1)
-        try await append(EventBuffer.limit * 3, to: store)
-        for seq in 2...(EventBuffer.limit * 3 + 1) { #expect(try await iterator.next()?.seq == seq) }
+        try await append(EventBuffer<Event>.limit * 3, to: store)
+        for seq in 2...(EventBuffer<Event>.limit * 3 + 1) { #expect(try await iterator.next()?.seq == seq) }
         try await append(1, to: store)
-        #expect(try await iterator.next()?.seq == EventBuffer.limit * 3 + 2)
+        #expect(try await iterator.next()?.seq == EventBuffer<Event>.limit * 3 + 2)
         await store.close()
     }
 
@@ -62,7 +62,7 @@ struct FollowingTests {
         let store = SessionStore(on: counting)
         try await append(1, to: store)
         let sinks = (0..<10_000).map { _ in CountingSink() }
-        var followers: [Follower] = []
+        var followers: [Follower<SessionLog>] = []
         for sink in sinks {
             let follower = try await store.follower(of: key)
             await follower.start(into: sink)
@@ -144,9 +144,9 @@ private final class CountingSink: EventSink {
 
     var seen: [Int] { events.withLock { $0 } }
 
-    func write(_ delivery: EventDelivery) async throws { _ = push(delivery) }
+    func write(_ delivery: EventDelivery<Event>) async throws { _ = push(delivery) }
 
-    func push(_ delivery: EventDelivery) -> Bool {
+    func push(_ delivery: EventDelivery<Event>) -> Bool {
         events.withLock { $0 += delivery.events.map(\.seq) }
         return true
     }

@@ -199,6 +199,25 @@ extension StorageContract {
             #expect(settings.backoff(afterAttempt: 3) == 1500...3000)
         },
 
+        StorageContract("what is released is due at once and has used up no attempt") { subject in
+            try await subject.grouped(GroupSettings(maximumDeliveries: 1))
+            try await subject.publish(1...2)
+            let held = try await subject.receive(as: "a")
+            #expect(try await subject.settle([held[0]], .release, as: "b") == [.fenced])
+            #expect(try await subject.settle([held[0]], .release, as: "a") == [.done])
+            #expect(try await subject.settle([held[0]], as: "a") == [.fenced])
+            let pending = try await subject.pending()
+            #expect(pending.map(\.consumer) == [nil, "a"])
+            #expect(pending.map(\.attempt) == [0, 1])
+            #expect(pending.map(\.history) == [[], []])
+            let again = try await subject.receive(as: "b")
+            #expect(again.texts == ["1"])
+            #expect(again.attempts == [1])
+            #expect(again[0].token != held[0].token)
+            try await subject.settle(again, .reject(delay: 0, reason: nil), as: "b")
+            #expect(try await subject.dead().map(\.id) == [held[0].id])
+        },
+
         StorageContract("extending moves the end of the lease") { subject in
             try await subject.grouped(GroupSettings(leaseMilliseconds: 1000))
             try await subject.publish("1")
