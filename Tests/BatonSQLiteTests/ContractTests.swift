@@ -42,4 +42,8 @@ import Testing
     @Test(arguments: 1...24 as ClosedRange<UInt64>) func doesAsTheModelDoes(seed: UInt64) async throws {
         try await RandomOperations(seed: seed).check(Fixture(inMemory: !seed.isMultiple(of: 4)))
     }
+
+    @Test(arguments: 1...16 as ClosedRange<UInt64>) func groupsDoAsTheirModelDoes(seed: UInt64) async throws {
+        try await RandomGroups(seed: seed).check(Fixture(inMemory: !seed.isMultiple(of: 4)))
+    }
 }

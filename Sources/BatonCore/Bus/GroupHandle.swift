@@ -4,7 +4,7 @@ public struct GroupHandle: Sendable {
     public let topic: String
     /// The name of the group.
     public let name: String
-    let store: SessionStore
+    package let store: SessionStore
 
     init(topic: String, name: String, store: SessionStore) {
         self.topic = topic

@@ -2,7 +2,7 @@
 public struct TopicHandle: Sendable {
     /// The name of the topic.
     public let name: String
-    let store: SessionStore
+    package let store: SessionStore
 
     init(name: String, store: SessionStore) {
         self.name = name

@@ -1,7 +1,7 @@
 /// What happens to a session, as the topic ``Topic/sessions`` shows it; each change is one event there, numbered by the same atomic step.
 ///
-/// An append is one ``appended`` for every event that it stores, after a ``created`` when it made the session; the state that it changes is no
-/// change of its own. ``SessionStore/touch(_:)`` is none, and state of users and applications belongs to no session.
+/// An append is one ``appended`` for every event that it stores, after a ``created`` when it made the session, and before a ``handoff`` when it
+/// passes the turn to another agent; the state that it changes is no change of its own. ``SessionStore/touch(_:)`` is none, and state of users and applications belongs to no session.
 public enum SessionChange: String, Hashable, Sendable, CaseIterable {
     /// The session was made.
     case created = "session.created"

@@ -38,7 +38,10 @@ extension Writing {
         row.fence = fence
         try store(plan, &row, clock: reading.now)
         try trim(&row)
-        if let agent = batch.agent { try db.run("UPDATE profiles SET active_agent = ?2 WHERE session = ?1", row.pk, agent.to) }
+        if let agent = batch.agent {
+            try db.run("UPDATE profiles SET active_agent = ?2 WHERE session = ?1", row.pk, agent.to)
+            try record(.handoff, of: key, at: plan.now)
+        }
         row.change(at: plan.now)
         let receipt = AppendReceipt(entries: plan.entries(generation: row.generation), version: row.version, tail: row.tail)
         if let name = batch.idempotencyKey { try remember(receipt, of: name, batch, &row) }

@@ -1,12 +1,12 @@
 internal import BatonCore
 
 extension Writing {
-    /// Makes an event that a group holds a dead letter; the last of its failures says why.
+    /// Makes an event that a group holds a dead letter; the last of its failures says why. Returns whether that released another of its key.
     ///
     /// It keeps a copy of its event, because the topic need not. Of a session's event it keeps the place only: with the session it goes.
     func bury(
         _ row: HeldRow, _ event: TopicEvent?, _ failures: [DeliveryFailure], in group: inout GroupRow, of topic: TopicRow
-    ) throws(StoreError) {
+    ) throws(StoreError) -> Bool {
         let refersToSession = topic.isSessions && event.flatMap { SessionChange(rawValue: $0.type)?.hasEvent } ?? true
         let copy = row.event ?? (refersToSession ? .null : event?.stored)
         let before = db.changes
@@ -17,13 +17,14 @@ extension Writing {
             "INSERT INTO dead (owner, place, ms, dead_ms, key, history, event) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             group.pk, row.place, row.milliseconds, reading.now, row.key, failures.stored, copy)
         group.dead += 1 - replaced
-        _ = try finish(row, in: &group)
-        guard group.dead > ConsumerGroup.deadLetterBound else { return }
+        let releases = try finish(row, in: &group)
+        guard group.dead > ConsumerGroup.deadLetterBound else { return releases }
         try db.run(
             "DELETE FROM dead WHERE owner = ?1 AND place IN (SELECT place FROM dead WHERE owner = ?1 ORDER BY place LIMIT ?2)",
             group.pk, group.dead - ConsumerGroup.deadLetterBound)
         group.lost += group.dead - ConsumerGroup.deadLetterBound
         group.dead = ConsumerGroup.deadLetterBound
+        return releases
     }
 
     func redrive(_ selection: DeadLetterSelection, in groupName: String, of topicName: String) throws(StoreError) -> Int {

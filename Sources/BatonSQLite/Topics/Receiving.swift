@@ -73,8 +73,11 @@ private struct ReceivingTurn {
         while deliveries.count < limit {
             let rows = try due(atMost: limit - deliveries.count)
             if rows.isEmpty { return }
-            for row in rows { try take(row) }
-            looked += rows.count
+            for row in rows {
+                looked += 1
+                // What it released may come before the rest of these.
+                if try take(row) { break }
+            }
             if looked >= limit + ReceivingTurn.bound {
                 isCut = true
                 return
@@ -95,7 +98,8 @@ private struct ReceivingTurn {
         return rows
     }
 
-    private mutating func take(_ row: HeldRow) throws(StoreError) {
+    /// Hands it out, buries or drops it; returns whether that released another of its key.
+    private mutating func take(_ row: HeldRow) throws(StoreError) -> Bool {
         var failures = try row.failures()
         if let holder = row.consumer {
             failures = failures.with(
@@ -105,8 +109,7 @@ private struct ReceivingTurn {
         let isTrimmed = row.event == nil && row.place <= topic.floor.seq
         guard !isTrimmed, let event = try reading.event(at: row.place, copy: row.event, in: topic) else {
             if isTrimmed { lost += 1 }
-            _ = try writing.finish(row, in: &group)
-            return
+            return try writing.finish(row, in: &group)
         }
         if row.attempt >= group.settings.maximumDeliveries {
             return try writing.bury(row, event, failures, in: &group, of: topic)
@@ -117,6 +120,7 @@ private struct ReceivingTurn {
             "UPDATE held SET due_ms = ?3, token = ?4, consumer = ?5, attempt = ?6, history = ?7 WHERE owner = ?1 AND place = ?2",
             group.pk, row.place, lease, group.tokens, consumer, row.attempt + 1, failures.isEmpty ? nil : failures.stored)
         deliver(event, at: row.place, row.milliseconds, attempt: row.attempt + 1, until: lease)
+        return false
     }
 
     // MARK: - New

@@ -54,14 +54,12 @@ extension Writing {
             try db.run("UPDATE held SET due_ms = ?3 WHERE owner = ?1 AND place = ?2", group.pk, row.place, now + milliseconds)
             return now + milliseconds < row.dueAt
         case .terminate(let reason):
-            try bury(
+            return try bury(
                 row, reading.event(at: row.place, copy: row.event, in: topic), failures(reason ?? DeliveryFailure.terminated), in: &group, of: topic)
-            return row.key != nil
         case .reject(let delay, let reason):
             let failures = try failures(reason ?? DeliveryFailure.rejected)
             guard row.attempt < group.settings.maximumDeliveries else {
-                try bury(row, reading.event(at: row.place, copy: row.event, in: topic), failures, in: &group, of: topic)
-                return row.key != nil
+                return try bury(row, reading.event(at: row.place, copy: row.event, in: topic), failures, in: &group, of: topic)
             }
             let delay = delay ?? Int.random(in: group.settings.backoff(afterAttempt: row.attempt))
             try db.run(

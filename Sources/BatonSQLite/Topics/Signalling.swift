@@ -26,7 +26,7 @@ extension Writing {
     /// Forgets signals that everybody has had time for.
     func sweepSignals(upTo count: Int) throws(StoreError) {
         try db.run(
-            "DELETE FROM signals WHERE pk IN (SELECT pk FROM (SELECT pk, ms FROM signals ORDER BY pk LIMIT ?2) WHERE ms < ?1)",
+            "DELETE FROM signals WHERE pk IN (SELECT pk FROM (SELECT pk, ms FROM signals WHERE pk > 0 ORDER BY pk LIMIT ?2) WHERE ms < ?1)",
             reading.now - Writing.signalLifetime, count)
     }
 }

@@ -84,6 +84,13 @@ extension StorageContract {
             #expect(try await subject.events(of: Topic.sessions).types == types)
         },
 
+        StorageContract("an append that passes the turn on shows the handoff after its events") { subject in
+            let key = try await subject.created()
+            let change = AgentChange(from: nil, to: "writer")
+            _ = try await subject.storage.append(EventBatch([try .text("1")], agent: change), to: key)
+            #expect(try await subject.events(of: Topic.sessions).types == ["session.created", "session.event", "session.handoff"])
+        },
+
         StorageContract("events of a session that expired are passed over at once, and its end is noticed") { subject in
             let storage = subject.storage
             let key = try await subject.created("short", SessionDraft(lifetime: .seconds(10)))
