@@ -51,7 +51,8 @@ extension SessionStore {
     ///
     /// A wait that is cancelled gives nothing and throws nothing. Of many that wait in this process one asks at a time, the longest waiting first.
     /// - Parameter limit: 1 to 1,000.
-    /// - Throws: ``StoreError/noGroup``.
+    /// - Throws: ``StoreError/noGroup``; ``StoreError/Code/cancelled`` when it was cancelled while it asked: what it may have been given comes again
+    ///   when the lease on it ends.
     public func receive(
         _ limit: Int = 1, wait: Duration = .zero, from topic: String, as consumer: String, in group: String
     ) async throws(StoreError) -> Received {

@@ -32,8 +32,8 @@ final class WaitingLines: Sendable {
 
     init(storage: any Storage) { self.storage = storage }
 
-    /// How many wait.
-    var count: Int { state.withLock { $0.lines.values.reduce(0) { $0 + $1.uses } } }
+    /// How many wait; one that is asking the storage just now does not.
+    var count: Int { state.withLock { $0.lines.values.reduce(0) { $0 + $1.sleeping.count } } }
 
     /// Asks until there is something, or the deadline has passed.
     func receive(
