@@ -147,14 +147,6 @@ extension LeaseRequest {
     }
 }
 
-extension JSONWriter {
-    /// Milliseconds as a number of seconds.
-    mutating func seconds(ofMilliseconds value: Int) {
-        let (whole, rest) = value.quotientAndRemainder(dividingBy: 1000)
-        raw((rest == 0 ? "\(whole)" : "\(whole).\(String(1000 + rest).dropFirst())").utf8)
-    }
-}
-
 extension EventPatch {
     var wireForm: [UInt8] {
         var writer = JSONWriter(reserving: content.bytes.count + 64)
