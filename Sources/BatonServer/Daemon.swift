@@ -103,11 +103,13 @@ public final class Daemon: Sendable {
         }
     }
 
-    /// Stops in order: no new connections, requests finish, streams end and can be resumed elsewhere; then the store is closed.
+    /// Stops in order: no new connections, those who wait for deliveries are answered at once, requests finish, streams end and can be resumed
+    /// elsewhere; then the store is closed.
     public func stop() async {
         let connections = await server.connectionCount()
         logger.notice("stopping", ["connections": .int(connections)])
         refreshing.cancel()
+        store.endWaits()
         let aborted = await server.drain(within: drain)
         await store.close()
         for loop in loops { await loop.shutdown() }

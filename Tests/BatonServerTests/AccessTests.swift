@@ -113,9 +113,73 @@ struct AccessTests {
         let reader = bearer(try await token(api, isReadOnly: true))
         #expect(await api.call(.get, session, headers: reader).status == 200)
         for route in API.routes where route.access == .write {
-            let path = route.path.replacing("{app}", "shop", "{user}", "ada", "{session}", "s", "{event}", "e", "{key}", "k")
+            let path = route.path.replacing("{app}", "shop", "{user}", "ada", "{session}", "s", "{event}", "e", "{key}", "k", "{topic}", "t")
             #expect(await api.call(route.method, path, "{}", headers: reader).code == "forbidden", "\(route.method) \(route.path)")
         }
+    }
+
+    @Test("of the bus, credentials with limits see the changes of their own sessions, and nothing else")
+    func bus() async throws {
+        let api = try await TestAPI()
+        for session in ["shop/users/ada", "shop/users/bob", "bank/users/ada"] {
+            #expect(
+                await api.call(
+                    .put, "/v1/apps/\(session.split(separator: "/", maxSplits: 1)[0])/users/\(session.split(separator: "/")[2])/sessions/s", "{}"
+                ).status == 201)
+        }
+        let all = bearer(try await token(api))
+        func keys(_ query: String, _ headers: Headers) async -> String {
+            let reply = await api.call(.get, "/v1/topics/sessions/events?\(query)", headers: headers)
+            return reply.code ?? reply.json["events"]?.elements?.compactMap { $0["key"]?.stringValue }.joined(separator: " ") ?? "?"
+        }
+        #expect(await keys("", all) == "shop/ada/s shop/bob/s bank/ada/s")
+        let shop = bearer(try await token(api, apps: ["shop"]))
+        #expect(await keys("", shop) == "shop/ada/s shop/bob/s", "the filter is forced")
+        #expect(await keys("app=shop&user=bob", shop) == "shop/bob/s")
+        #expect(await keys("app=bank", shop) == "not_found")
+        #expect(await keys("keys=bank/ada/s", shop) == "")
+        let ada = bearer(try await token(api, apps: ["shop"], users: ["ada"]))
+        #expect(await keys("", ada) == "shop/ada/s")
+        #expect(await keys("user=bob", ada) == "not_found")
+        #expect(await keys("app=bank", ada) == "not_found")
+        let two = bearer(try await token(api, apps: ["shop", "bank"]))
+        #expect(await keys("", two) == "invalid_parameter", "several apps: one has to be named")
+        #expect(await keys("app=bank", two) == "bank/ada/s")
+        #expect(await keys("app=other", two) == "not_found")
+        let anywhere = bearer(try await token(api, users: ["ada"]))
+        #expect(await keys("", anywhere) == "invalid_parameter")
+        #expect(await keys("app=bank", anywhere) == "bank/ada/s")
+        #expect(await keys("app=shop&user=bob", anywhere) == "not_found")
+        let users = bearer(try await token(api, apps: ["shop"], users: ["ada", "bob"]))
+        #expect(await keys("", users) == "invalid_parameter")
+        #expect(await keys("user=bob", users) == "shop/bob/s")
+
+        let limited = [shop, ada, two, anywhere, users]
+        _ = await api.call(.post, "/v1/topics/t/events", #"{"type":"x","data":1}"#, headers: all)
+        _ = await api.call(.put, "/v1/topics/sessions/groups/g", "{}", headers: all)
+        for route in API.routes where route.isOfTheBus {
+            for (topic, headers) in limited.flatMap({ [("t", $0), ("sessions", $0)] }) where route.operation != Route.readTopic || topic == "t" {
+                let path = route.path.replacing("{topic}", topic, "{group}", "g", "{channel}", "c")
+                let body: String? = route.method == .get ? nil : "{}"
+                #expect(await api.call(route.method, path, body, headers: headers).code == "not_found", "\(route.method) \(path)")
+            }
+        }
+        #expect(await api.call(.get, "/v1/topics/t/events?app=shop", headers: shop).code == "not_found")
+    }
+
+    @Test("credentials that may only read follow topics, and neither publish, nor receive, nor acknowledge")
+    func readOnlyBus() async throws {
+        let api = try await TestAPI()
+        let all = bearer(try await token(api))
+        let reader = bearer(try await token(api, isReadOnly: true))
+        _ = await api.call(.post, "/v1/topics/t/events", #"{"type":"x","data":1}"#, headers: all)
+        _ = await api.call(.put, "/v1/topics/t/groups/g", #"{"from":"start"}"#, headers: all)
+        #expect(await api.call(.get, "/v1/topics/t/events", headers: reader).seqs == [1])
+        #expect(await api.call(.get, "/v1/topics/t/groups/g", headers: reader)["lag"] == "1")
+        #expect(await api.call(.post, "/v1/topics/t/events", #"{"type":"x","data":1}"#, headers: reader).code == "forbidden")
+        #expect(await api.call(.post, "/v1/topics/t/groups/g/deliveries", #"{"consumer":"c"}"#, headers: reader).code == "forbidden")
+        #expect(await api.call(.post, "/v1/signals/c", "1", headers: reader).code == "forbidden")
+        #expect(await api.call(.get, "/v1/topics/t/groups/g", headers: all)["lag"] == "1")
     }
 
     @Test("a page of another origin may not write; a rebound name is not answered")

@@ -51,8 +51,7 @@ extension SessionStore {
     ///
     /// A wait that is cancelled gives nothing and throws nothing. Of many that wait in this process one asks at a time, the longest waiting first.
     /// - Parameter limit: 1 to 1,000.
-    /// - Throws: ``StoreError/noGroup``; ``StoreError/Code/cancelled`` when it was cancelled while it asked: what it may have been given comes again
-    ///   when the lease on it ends.
+    /// - Throws: ``StoreError/noGroup``; ``StoreError/Code/cancelled`` when it was cancelled while it asked: what it was given then is released.
     public func receive(
         _ limit: Int = 1, wait: Duration = .zero, from topic: String, as consumer: String, in group: String
     ) async throws(StoreError) -> Received {
@@ -61,11 +60,32 @@ extension SessionStore {
         try Check.range(limit, 1...1000, "max")
         guard wait <= SessionStore.longestReceiveWait else { throw StoreError(.invalidParameter, "wait has to be from 0 to 60 seconds") }
         return try await perform(.receive) { () throws(StoreError) in
-            let ask = { () async throws(StoreError) in try await self.storage.receive(limit, from: topic, as: consumer, in: group) }
+            let ask = { () async throws(StoreError) in try await self.ask(limit, from: topic, as: consumer, in: group) }
             guard wait > .zero else { return try await ask() }
             return try await self.lines.receive(from: topic, in: group, until: .now + wait, ask)
         }
     }
+
+    /// Asks the storage to the end, also when the caller is cancelled: what nobody is there to take is given back, as if it had not been handed out.
+    private func ask(_ limit: Int, from topic: String, as consumer: String, in group: String) async throws(StoreError) -> Received {
+        let storage = storage
+        let question = Task(executorPreference: topicFeeds.executor) { () async -> Result<Received, StoreError> in
+            do throws(StoreError) {
+                return .success(try await storage.receive(limit, from: topic, as: consumer, in: group))
+            } catch { return .failure(error) }
+        }
+        let received = try await question.value.get()
+        guard Task.isCancelled, !received.deliveries.isEmpty else { return received }
+        let settlements = received.deliveries.map { Settlement(id: $0.id, token: $0.token, .release) }
+        // Not confirmed: it comes again when the lease is over.
+        await Task(executorPreference: topicFeeds.executor) {
+            _ = try? await storage.settle(settlements, of: topic, as: consumer, in: group)
+        }.value
+        throw StoreError(.cancelled, "the call was cancelled; what was handed out is given back")
+    }
+
+    /// Lets those who wait for deliveries in this process go with nothing, now and from now on: for a process that is about to stop.
+    public func endWaits() { lines.end() }
 
     /// Settles deliveries, each on its own and in their order.
     public func settle(

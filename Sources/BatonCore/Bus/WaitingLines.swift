@@ -22,6 +22,12 @@ final class WaitingLines: Sendable {
         var lines: [Key: Line] = [:]
         var observation: StorageObservation?
         var isClosed = false
+        /// Nobody waits any longer; questions are still answered.
+        var isEnding = false
+
+        mutating func turn(of ticket: WaitingLine.Ticket, in key: Key) -> WaitingLine.Turn {
+            isEnding && !isClosed ? .leave : lines[key]?.line.turn(of: ticket) ?? .leave
+        }
     }
 
     private let storage: any Storage
@@ -66,6 +72,20 @@ final class WaitingLines: Sendable {
             }
             askedInVain(key, ticket, nextDue: received.nextDue)
         }
+    }
+
+    /// Whoever waits leaves with nothing, and nobody waits from now on.
+    func end() {
+        let sleeping = state.withLock { state in
+            state.isEnding = true
+            var sleeping: [CheckedContinuation<Void, Never>] = []
+            for key in state.lines.keys {
+                sleeping += state.lines[key]?.sleeping.values.map { $0 } ?? []
+                state.lines[key]?.sleeping = [:]
+            }
+            return sleeping
+        }
+        for continuation in sleeping { continuation.resume() }
     }
 
     /// The store was closed: nobody waits any longer.
@@ -127,12 +147,12 @@ final class WaitingLines: Sendable {
     /// Waits for the ticket's turn.
     private func turn(_ key: Key, _ ticket: WaitingLine.Ticket) async -> WaitingLine.Turn {
         while !Task.isCancelled {
-            let turn = state.withLock { $0.lines[key]?.line.turn(of: ticket) ?? .leave }
+            let turn = state.withLock { $0.turn(of: ticket, in: key) }
             guard turn == .wait else { return turn }
             await withTaskCancellationHandler {
                 await withCheckedContinuation { continuation in
                     let resumesAtOnce = state.withLock { state in
-                        guard !Task.isCancelled, state.lines[key]?.line.turn(of: ticket) == .wait else { return true }
+                        guard !Task.isCancelled, state.turn(of: ticket, in: key) == .wait else { return true }
                         state.lines[key]?.sleeping[ticket] = continuation
                         return false
                     }

@@ -11,15 +11,15 @@ public final class EventDelivery<Element: Sendable>: Sendable {
     init(_ events: [Element]) { self.events = events }
 
     /// The events in the form of `rendering`, made at the first call.
-    public func rendered<R: EventRendering>(as rendering: R.Type) -> R.Rendered where R.Element == Element {
-        if let made = renderings.withLock({ $0[ObjectIdentifier(rendering)] }) as? R.Rendered { return made }
-        let made = R.render(events)
-        renderings.withLock { $0[ObjectIdentifier(rendering)] = made }
+    public func rendered<R: EventRendering>(as rendering: R) -> R.Rendered where R.Element == Element {
+        if let made = renderings.withLock({ $0[ObjectIdentifier(R.self)] }) as? R.Rendered { return made }
+        let made = rendering.render(events)
+        renderings.withLock { $0[ObjectIdentifier(R.self)] = made }
         return made
     }
 }
 
-/// A form in which events are sent on.
+/// A form in which events are sent on. Values of one type render the events of one log alike.
 public protocol EventRendering<Element> {
     /// An event.
     associatedtype Element: Sendable
@@ -27,7 +27,7 @@ public protocol EventRendering<Element> {
     associatedtype Rendered: Sendable
 
     /// These events in this form.
-    static func render(_ events: [Element]) -> Rendered
+    func render(_ events: [Element]) -> Rendered
 }
 
 /// Where a follower's events go.

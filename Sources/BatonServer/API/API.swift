@@ -33,7 +33,7 @@ final class API: Sendable {
     /// Every address that the daemon answers.
     static let routes: [Route] =
         Route.sessions + Route.branches + Route.events + Route.leases + Route.state + Route.ledger
-        + Route.operations
+        + Route.topics + Route.groups + Route.signals + Route.operations
 
     /// The OpenAPI document of ``routes``.
     var openAPIDocument: [UInt8] { document }
@@ -85,6 +85,8 @@ final class API: Sendable {
         case .read, .write:
             let user = route.path.hasPrefix("/v1/apps/{app}/users/{user}") ? variables[1] : nil
             if isPerApp, !grant.sees(app: variables[0], user: user) { throw Problem.notFound }
+            // Topics, groups and signals belong to no app. Of sessions everybody may follow what is theirs; that call limits itself.
+            if route.isOfTheBus, !grant.isOperator, route.operation != Route.readTopic { throw Problem.notFound }
             if route.access == .write, grant.isReadOnly { throw StoreError(.forbidden, "these credentials may only read") }
         case .operate: if !grant.isOperator { throw Problem.notFound }
         }

@@ -45,11 +45,11 @@ private final class SessionStreamSink: EventSink {
     init(_ stream: ResponseStream) { self.stream = stream }
 
     func write(_ delivery: EventDelivery<Event>) async throws {
-        try await stream.write(delivery.rendered(as: SessionStreamEncoder.self))
+        try await stream.write(delivery.rendered(as: SessionStreamEncoder()))
     }
 
     func push(_ delivery: EventDelivery<Event>) -> Bool {
-        stream.push(delivery.rendered(as: SessionStreamEncoder.self))
+        stream.push(delivery.rendered(as: SessionStreamEncoder()))
         return true
     }
 
@@ -59,7 +59,7 @@ private final class SessionStreamSink: EventSink {
 }
 
 /// Writes a session's events in the event stream format (WHATWG HTML §9.2), `id` being the offset to resume after.
-enum SessionStreamEncoder: EventRendering {
+struct SessionStreamEncoder: EventRendering {
     /// Tells browsers to come back after a second.
     static let preamble: Chunk = {
         var encoder = EventStreamEncoder()
@@ -67,7 +67,7 @@ enum SessionStreamEncoder: EventRendering {
         return encoder.chunk()
     }()
 
-    static func render(_ events: [Event]) -> Chunk {
+    func render(_ events: [Event]) -> Chunk {
         var encoder = EventStreamEncoder()
         for event in events {
             var writer = JSONWriter(reserving: event.body.bytes.count + 160)
@@ -86,7 +86,11 @@ enum SessionStreamEncoder: EventRendering {
         case .resync(let error):
             // The id makes a browser that reconnects by itself begin again at what is left, instead of asking for what is gone.
             var id: String?
-            if case .gone(let earliest, _, _) = error.detail { id = earliest.description }
+            switch error.detail {
+            case .gone(let earliest, _, _): id = earliest.description
+            case .topicGone(let earliest, _, _): id = earliest.text
+            default: break
+            }
             return EventStreamEncoder.event(id: id, name: "resync", data: Problem(error).body)
         }
     }

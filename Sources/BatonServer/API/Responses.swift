@@ -31,4 +31,25 @@ extension Response {
     }
 
     static let noContent = Response(204)
+
+    /// What a deletion answers to a client that wants to know whether anything was there.
+    static func deletion(_ wasThere: Bool, _ call: Call) -> Response {
+        guard wasThere, call.prefersRepresentation else { return .noContent }
+        return .json { writer in
+            writer.object { writer in
+                writer.name("deleted")
+                writer.bool(true)
+            }
+        }
+    }
+
+    /// How many.
+    static func count(_ count: Int) -> Response {
+        .json { writer in
+            writer.object { writer in
+                writer.name("count")
+                writer.int(count)
+            }
+        }
+    }
 }

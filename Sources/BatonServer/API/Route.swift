@@ -62,6 +62,9 @@ struct Route: Sendable {
     /// The components of the address.
     var components: [Substring] { path.split(separator: "/", omittingEmptySubsequences: false).dropFirst().map { $0 } }
 
+    /// Whether it is about topics, groups or signals.
+    var isOfTheBus: Bool { path.hasPrefix("/v1/topics") || path.hasPrefix("/v1/signals") }
+
     static func get(
         _ path: String, _ operation: String, _ summary: String, access: Access = .read, parameters: [Parameter] = [],
         responses: [(status: Int, schema: String?)], _ handler: @escaping Handler

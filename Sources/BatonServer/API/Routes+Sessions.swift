@@ -81,14 +81,7 @@ extension Route {
             .delete, session, "deleteSession", "Delete the session and everything of it; absent is fine.", parameters: [.preference, .epoch],
             responses: [(204, nil), (200, "Deletion")]
         ) { api, call in
-            let wasThere = try await api.store.delete(call.session(), epoch: call.epoch())
-            guard wasThere, call.prefersRepresentation else { return .noContent }
-            return .json { writer in
-                writer.object { writer in
-                    writer.name("deleted")
-                    writer.bool(true)
-                }
-            }
+            .deletion(try await api.store.delete(call.session(), epoch: call.epoch()), call)
         },
         .write(.post, session + "/touch", "touchSession", "Restart the session's lifetime.", responses: [(200, "Session")]) { api, call in
             .session(200, try await api.store.touch(call.session()))

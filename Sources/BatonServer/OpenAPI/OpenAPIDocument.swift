@@ -30,7 +30,9 @@ struct OpenAPIDocument {
                 writer.name("responses")
                 writer.raw(OpenAPIDocument.problemResponse.utf8)
                 writer.name("schemas")
-                writer.raw(OpenAPISchemas.json.utf8)
+                writer.object { writer in
+                    for schemas in [OpenAPISchemas.json, OpenAPISchemas.topics] { writer.members(schemas.utf8.dropFirst().dropLast()) }
+                }
             }
         }
         bytes = writer.bytes
@@ -77,10 +79,12 @@ struct OpenAPIDocument {
                 writer.name(String(status))
                 let reason = Status(status).reason
                 guard let schema else {
-                    writer.raw(#"{"description":"\#(reason)"}"#.utf8)
+                    let stream = route.operation == "listenToSignals" ? #","content":{"text/event-stream":{"schema":{"type":"string"}}}"# : ""
+                    writer.raw(#"{"description":"\#(reason)"\#(stream)}"#.utf8)
                     continue
                 }
-                let stream = route.operation == "readEvents" ? #","text/event-stream":{"schema":{"type":"string"}}"# : ""
+                let stream =
+                    route.operation == "readEvents" || route.operation == Route.readTopic ? #","text/event-stream":{"schema":{"type":"string"}}"# : ""
                 writer.raw(
                     ##"{"description":"\##(reason)","content":{"application/json":{"schema":{"$ref":"#/components/schemas/\##(schema)"}}\##(stream)}}"##
                         .utf8)

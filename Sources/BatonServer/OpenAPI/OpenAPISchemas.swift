@@ -149,7 +149,7 @@ enum OpenAPISchemas {
           "ahead":{"type":"integer","description":"With busy: how many wait for the lease before the caller."},
           "activeAgent":{"type":["string","null"],"description":"With a handoff that is refused: the agent whose turn it is."},
           "toolCall":{"$ref":"#/components/schemas/ToolCall"},"approval":{"$ref":"#/components/schemas/Approval"},
-          "earliest":{"$ref":"#/components/schemas/Offset"},"tail":{"$ref":"#/components/schemas/Offset"},"generation":{"type":"string"},
+          "earliest":{"$ref":"#/components/schemas/TopicOffset"},"tail":{"$ref":"#/components/schemas/TopicOffset"},"generation":{"type":"string"},
           "confirmedReplicas":{"type":"integer","description":"unconfirmed: the write is stored, on so many replicas."},
           "receipt":{"$ref":"#/components/schemas/AppendReceipt"},
           "idempotencyKey":{"type":"string","description":"unconfirmed: send the same append again under this key; it is a duplicate that waits again."}},

@@ -18,7 +18,9 @@ struct LiveDaemon {
         configuration.storeConfiguration.policy = policy
         configuration.drain = .seconds(2)
         daemon = try await Daemon(configuration, logger: .disabled)
-        client = try HTTPClient("http://\(daemon.addresses[0])")
+        var connections = HTTPClient.Configuration()
+        connections.maximumConnections = 256
+        client = try HTTPClient("http://\(daemon.addresses[0])", connections)
     }
 
     func send(_ method: BatonHTTP.Method, _ path: String, _ body: String = "") async throws -> HTTPClient.Reply {
@@ -36,8 +38,13 @@ struct LiveDaemon {
 
     /// The events of the session's stream until `count` of them have come.
     func follow(until count: Int, after: String? = nil, query: String? = nil) async throws -> [ServerSentEvent] {
+        try await follow(session + "/events", until: count, after: after, query: query)
+    }
+
+    /// The events of any stream until `count` of them have come.
+    func follow(_ path: String, until count: Int, after: String? = nil, query: String? = nil) async throws -> [ServerSentEvent] {
         var events: [ServerSentEvent] = []
-        for try await event in client.events(session + "/events", query: query, after: after ?? "") {
+        for try await event in client.events(path, query: query, after: after ?? "") {
             events.append(event)
             if events.count == count { break }
         }
