@@ -44,7 +44,8 @@ package struct Permissions: Sendable {
             Command("TIME", key),
         ]
         commands += [
-            "GET K", "SET K v", "HGET K f", "HSET K f v", "HDEL K f", "HMGET K f", "HGETALL K", "HLEN K", "HINCRBY K f 1", "EXISTS K", "DEL K",
+            "GET K", "SET K v", "HGET K f", "HSET K f v", "HDEL K f", "HMGET K f", "HGETALL K", "HLEN K", "HINCRBY K f 1", "INCRBY K 1", "EXISTS K",
+            "DEL K",
             "UNLINK K", "PERSIST K", "PEXPIREAT K 1", "PTTL K", "XADD K * f v", "XLEN K", "XRANGE K - +", "XREVRANGE K + -",
             "XREAD COUNT 1 STREAMS K 0", "XDEL K 0-1", "XTRIM K MAXLEN 1", "ZADD K 1 m", "ZREM K m", "ZCARD K", "ZCOUNT K 0 1", "ZRANGE K 0 1",
             "ZREVRANGE K 0 1", "ZRANGEBYSCORE K 0 1", "ZREVRANGEBYSCORE K 1 0", "ZSCORE K m", "ZRANDMEMBER K",

@@ -60,10 +60,7 @@ extension RedisStorage {
             return try sharedState(try reply.next(), at: clock)
         }
         if let elsewhere {
-            _ = try await send(
-                RawCommand(
-                    ["XADD", RedisArgument(elsewhere), "MAXLEN", "~", 10000, "*", "k", "*", "t", "", "r", ""], keys: [elsewhere],
-                    retrySafety: .always))
+            _ = try await send(EVALSHA(Scripts.tellEverybody, keys: [elsewhere], arguments: [moment], retrySafety: .always))
         }
         return state
     }

@@ -11,7 +11,7 @@ extension Scripts {
     /// Answers 0, version, seq and milliseconds of the tail, generation, whether more has to be trimmed, then for each event its seq
     /// (negative for a duplicate) and milliseconds.
     static let append = Lua.script(
-        Lua.clock, Lua.names, Lua.head, Lua.fence, Lua.lifetime, Lua.lists, Lua.log, Lua.state, Lua.creation, Lua.commit, Lua.receipt,
+        Lua.clock, Lua.names, Lua.head, Lua.fence, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.state, Lua.creation, Lua.commit, Lua.receipt,
         Scripts.reading,
         Scripts.trimming,
         """
@@ -209,11 +209,8 @@ extension Scripts {
             string.format('%s %.0f %.0f %.0f %s', fingerprint, h.version + 1, h.seq, h.ms, table.concat(entries)))
           mark(h, REQUESTS)
         end
-        commit(h, receipt(h.version + 1, h.seq, now, fresh, h.generation), everything)
-        if isNew then
-          list(h, true)
-          sweep(base, app)
-        end
+        commit(h, receipt(h.version + 1, h.seq, now, fresh, h.generation), everything, isNew and 'ca' or 'a', fresh + (isNew and 1 or 0))
+        if isNew then sweep(base, app) end
         local reply = {0, h.version, h.seq, h.ms, h.generation, maximum > 0 and h.count > maximum and 1 or 0}
         for i = 1, count do reply[#reply + 1], reply[#reply + 2] = seqs[i], times[i] end
         return reply

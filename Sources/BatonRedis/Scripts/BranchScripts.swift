@@ -8,7 +8,7 @@ extension Scripts {
     /// the fork's generation, its lifetime or nothing for the parent's, the parent's id, base of the slot's keys, APP escaped, a count, and
     /// for each field of the fork that is not its parent's the field, `s` or `r`, and a value; the epoch or nothing. Answers 0 and the snapshot.
     static let fork = Lua.script(
-        Lua.clock, Lua.names, Lua.head, Lua.fence, Lua.lifetime, Lua.lists, Lua.log, Lua.creation, Scripts.places,
+        Lua.clock, Lua.names, Lua.head, Lua.fence, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.creation, Scripts.places,
         """
         local key = KEYS[#KEYS]
         local h, refusal = load()
@@ -48,7 +48,7 @@ extension Scripts {
         local taken, own = {}, nil
         if freezes then
           own = {token = ARGV[12], generation = h.generation, first = history.first, last = h.seq, flags = h.flags % 4}
-          own.key = base() .. 'h:' .. own.token
+          own.key = base(KEYS[1]) .. 'h:' .. own.token
         end
         for i = 1, #history.parts + (own and 1 or 0) do
           local part = history.parts[i] or own
@@ -123,7 +123,7 @@ extension Scripts {
         list(f, true)
         sweep(ARGV[16], ARGV[17])
         sweepForks(h)
-        note(ARGV[6], f.generation)
+        note(ARGV[6], f.generation, 'c')
         return {0, snapshot()}
         """)
 
@@ -131,7 +131,7 @@ extension Scripts {
     /// the fence, the body of the event, the most events to keep or 0; the epoch or nothing. Answers 0, version, seq and milliseconds of the
     /// event, generation, and whether more has to be trimmed.
     static let rewind = Lua.script(
-        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.lists, Lua.log, Lua.commit, Scripts.reading, Scripts.trimming, Scripts.places,
+        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.commit, Scripts.reading, Scripts.trimming, Scripts.places,
         """
         local h, refusal = load()
         local done = before()
@@ -166,7 +166,8 @@ extension Scripts {
         h.history, h.logs, h.historyChanged = history, nil, true
         h.count = countFrom(h, h.floor + 1)
         if maximum > 0 and h.count > maximum then trim(h, math.min(h.count - maximum, 1000)) end
-        commit(h, string.format('%.0f %.0f %.0f %s', h.version + 1, seq, h.now, h.generation))
+        commit(h, string.format('%.0f %.0f %.0f %s', h.version + 1, seq, h.now, h.generation), nil,
+          string.format('b%.0f %s', seq, h.generation))
         return {0, h.version, seq, h.now, h.generation, maximum > 0 and h.count > maximum and 1 or 0}
         """)
 

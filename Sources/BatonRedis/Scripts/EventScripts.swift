@@ -9,7 +9,7 @@ extension Scripts {
     /// generation with the history, the lowest and highest seq that were looked at, entries, edits, whether the page was cut, and the milliseconds (-1
     /// when unknown).
     static let page = Lua.script(
-        Lua.clock, Lua.head, Lua.lifetime, Lua.lists, Lua.log, Lua.renewal, Scripts.reading,
+        Lua.clock, Lua.head, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.renewal, Scripts.reading,
         """
         local h, refusal = load()
         if not h then return {refusal} end
@@ -70,7 +70,7 @@ extension Scripts {
     /// the lifetime.
     /// Answers 0, the head, the generation, the entry, its edit, entries before (newest first), edits, cut, entries after, edits, cut.
     static let find = Lua.script(
-        Lua.clock, Lua.head, Lua.lifetime, Lua.lists, Lua.log, Lua.renewal, Scripts.reading,
+        Lua.clock, Lua.head, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.renewal, Scripts.reading,
         """
         local h, refusal = load()
         if not h then return {refusal} end
@@ -87,7 +87,7 @@ extension Scripts {
     /// event was found), the new body, the epoch or nothing. Answers 0 and the
     /// milliseconds of the edit.
     static let replace = Lua.script(
-        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.lists, Lua.log, Lua.commit,
+        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.commit,
         """
         local h, refusal = load()
         local done = before()
@@ -104,13 +104,13 @@ extension Scripts {
         check(h)
         redis.call('HSET', KEYS[4], field, string.format('E%d %.0f ', number + 1, h.now) .. ARGV[11])
         mark(h, EDITS)
-        commit(h, string.format('%.0f', h.now))
+        commit(h, string.format('%.0f', h.now), nil, 'm' .. field .. ' ' .. h.generation)
         return {0, h.now}
         """)
 
     /// Removes an event. ARGV[9]: the id, or nothing for the newest; then the epoch or nothing. Answers 0, the generation, the entry or an empty one, its edit.
     static let remove = Lua.script(
-        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.lists, Lua.log, Lua.commit, Scripts.reading,
+        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.commit, Scripts.reading,
         """
         local h, refusal = load()
         -- What was removed cannot be answered a second time.
@@ -139,13 +139,13 @@ extension Scripts {
           if entry[2][1] == 'i' then redis.call('HDEL', KEYS[3], entry[2][2]) end
         end
         if counts then h.count = h.count - 1 end
-        commit(h, '')
+        commit(h, '', nil, 'r' .. seq)
         return {0, origin(h), entry, edit}
         """)
 
     /// Forgets all events. ARGV[9]: the epoch or nothing.
     static let clear = Lua.script(
-        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.lists, Lua.log, Lua.commit,
+        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.commit,
         """
         local h, refusal = load()
         local done = before()
@@ -163,7 +163,7 @@ extension Scripts {
           logs(h)
           releaseTrimmed(h)
         end
-        commit(h, '')
+        commit(h, '', nil, 'x')
         return {0}
         """)
 }

@@ -7,7 +7,7 @@ extension Scripts {
     /// ARGV from 9 on: the holder, how long in milliseconds, 1 to steal, the ticket or nothing, how long a ticket lives in milliseconds, how
     /// many there may be. Answers 0, epoch and expiry.
     static let acquireLease = Lua.script(
-        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.lists, Lua.log, Lua.renewal, Scripts.line,
+        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.renewal, Scripts.line,
         """
         local h, refusal = load()
         local done = before()
@@ -46,7 +46,7 @@ extension Scripts {
     /// Lets the lease of an epoch last longer, or ends it. ARGV from 9 on: how long in milliseconds, 0 to end it; the epoch. Answers 0, epoch,
     /// expiry and holder.
     static let renewLease = Lua.script(
-        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.lists, Lua.log, Lua.renewal,
+        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.renewal,
         """
         local h, refusal = load()
         local done = before()
@@ -68,7 +68,7 @@ extension Scripts {
 
     /// Takes a ticket out of the line. ARGV[9]: the ticket.
     static let leaveLine = Lua.script(
-        Lua.clock, Lua.head, Lua.lists, Lua.log, Scripts.line,
+        Lua.clock, Lua.head, Lua.logEntry, Lua.lists, Lua.log, Scripts.line,
         """
         local h, refusal = load()
         if not h then return {refusal} end

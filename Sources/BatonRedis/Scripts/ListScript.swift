@@ -13,7 +13,7 @@ extension Scripts {
     /// Answers 0, the clock, whether the list ends here, score and member of the last entry that was looked at, then what was found:
     /// member, hash, entries newest first, edits, number of the user; then for each user its name and its state.
     static let list = Lua.script(
-        Lua.clock, Lua.names, Lua.head, Lua.logs, Lua.listWalk, Scripts.reading,
+        Lua.clock, Lua.names, Lua.head, Lua.logs, Lua.logEntry, Lua.listWalk, Scripts.reading,
         """
         local base, app, owner, limit, status = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[10])
         local bound, budget, events = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[12])
@@ -75,10 +75,12 @@ extension Scripts {
           end
         end
         -- Writing comes last: until here the list stands still, and places in it are places.
+        logKey = base .. 'log'
         for _, entry in ipairs(dead) do
           local member, user, id = entry[1], entry[2], entry[3]
-          redis.call('ZREM', KEYS[1], member)
+          local known = redis.call('ZREM', KEYS[1], member) == 1
           redis.call('ZREM', KEYS[2], member)
+          if known and user then add(app .. ':' .. escape(user) .. ':' .. escape(id), '', '', 'e', 1) end
           if owner ~= '' then
             local other = string.gsub(user, '%z', '\\0\\255') .. '\\0' .. id
             redis.call('ZREM', KEYS[3], other)

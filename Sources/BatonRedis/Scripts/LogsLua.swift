@@ -29,7 +29,8 @@ extension Lua {
           for _, r in ipairs(b.rewinds) do pieces[#pieces + 1] = struct.pack('>I6I6', r[1], r[2]) end
           return table.concat(pieces)
         end
-        local function base() return string.match(KEYS[1], '^[^{]*{%d+}:') end
+        -- What the names of all keys of a session's slot begin with.
+        local function base(key) return string.match(key, '^[^{]*{%d+}:') end
         -- All logs, the oldest first; the one that goes on is the last, and what it has is known by the head.
         local function logs(h)
           if h.logs then return h.logs end
@@ -38,7 +39,7 @@ extension Lua {
             if not h.history then h.history = readHistory(redis.call('HGET', h.key, 'B')) end
             first = h.history.first
             for i, p in ipairs(h.history.parts) do
-              p.key = base() .. 'h:' .. p.token
+              p.key = base(h.key) .. 'h:' .. p.token
               all[i] = p
             end
           end

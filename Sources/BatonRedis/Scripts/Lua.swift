@@ -1,3 +1,4 @@
+internal import BatonCore
 internal import BatonRedisClient
 
 /// Pieces of Lua that scripts are put together from.
@@ -16,8 +17,8 @@ enum Lua {
     /// The moment that the script runs at, in milliseconds: the server's, unless ARGV[1] gives one; and what the times of new events have to
     /// reach, which ARGV[1] gives behind `>` when another server may have given out later ones, see ``ServedTime``.
     ///
-    /// A floor more than a minute away comes from a clock that was wrong, and must not spread. `TIME` stands still while a script runs. A moment that is given comes from a test, which also stands for the passing of time:
-    /// then the server must not expire keys by its own clock.
+    /// A floor more than a minute away comes from a clock that was wrong, and must not spread. `TIME` stands still while a script runs. A moment
+    /// that is given comes from a test, which also stands for the passing of time: then the server must not expire keys by its own clock.
     static let clock = """
         local native, earliest, clock = ARGV[1] == '' or string.byte(ARGV[1]) == 62, 0
         if native then
@@ -173,6 +174,49 @@ enum Lua {
             end
             """
 
+    /// Takes out of a log what is too much or too old, up to the number that was given out last.
+    static let logTrimming = """
+        local function trimLog(logKey, number, clock)
+          local kept = redis.call('HMGET', logKey .. ':m', 'events', 'age')
+          local events = tonumber(kept[1] or \(LogKind.retention.maximumEvents ?? 0))
+          local age = tonumber(kept[2] or \(LogKind.retention.maximumAge ?? 0))
+          local trimmed = 0
+          if events > 0 and number > events then
+            trimmed = redis.call('XTRIM', logKey, 'MINID', string.format('%.0f', number - events + 1))
+          end
+          for _ = 1, age > 0 and 20 or 0 do
+            local entries = redis.call('XRANGE', logKey, '-', '+', 'COUNT', 100)
+            local last = 0
+            for _, entry in ipairs(entries) do
+              local own, ms = string.match(entry[1], '^(%d+)-(%d+)$')
+              if tonumber(ms) >= clock - age * 1000 or tonumber(own) >= number then break end
+              last = tonumber(own)
+            end
+            if last == 0 then break end
+            trimmed = trimmed + redis.call('XTRIM', logKey, 'MINID', string.format('%.0f', last + 1))
+          end
+          if trimmed > 0 then redis.call('HSET', logKey .. ':m', 'trimmed', string.format('%.0f', clock)) end
+        end
+        """
+
+    /// Writes to a shard's log and keeps it short.
+    ///
+    /// An entry's ID is `<number>-<milliseconds>`. Numbers come from a counter and are given out like this: each change that the topic of all
+    /// sessions shows has one of its own, and an entry has that of its last change; an entry that shows none there has one too. So a place
+    /// in the log is a number, and what was trimmed, or stands after a place, is known without counting. Nothing else may be added to a log.
+    ///
+    /// What an entry shows is its kind `y`: letters of ``LogKind``, with what they need behind them. A log is trimmed every 64 numbers, and
+    /// its newest entry stays.
+    static let logEntry = logTrimming + """
+
+        local logKey
+        local function add(name, token, result, kind, count)
+          local number = redis.call('INCRBY', logKey .. ':n', count)
+          redis.call('XADD', logKey, string.format('%.0f-%.0f', number, clock), 'k', name, 't', token, 'r', result, 'y', kind)
+          if number % 64 < count then trimLog(logKey, number, clock) end
+        end
+        """
+
     /// Lists of sessions. `check` is called before the first write, `list` after it.
     ///
     /// A list lives as long as the session in it that lives longest, or a sixteenth of its lifetime longer, so that nothing is left when
@@ -200,8 +244,9 @@ enum Lua {
             if new[i] or (left >= 0 and clock + left < expires) then redis.call('PEXPIREAT', KEYS[i], expires) end
           end
         end
+        -- Gives whether the session was listed before; for a new one that is another's that expired and was not missed yet.
         local function list(h, first)
-          redis.call('ZADD', KEYS[6], h.updated, ARGV[5])
+          local known = redis.call('ZADD', KEYS[6], h.updated, ARGV[5]) == 0
           redis.call('ZADD', KEYS[8], h.updated, ARGV[4])
           if first then
             redis.call('ZADD', KEYS[7], h.created, ARGV[5])
@@ -209,34 +254,28 @@ enum Lua {
           end
           local last = ending(h)
           for i = 6, 9 do keep(i, last) end
+          return known
         end
         local function unlist()
-          redis.call('ZREM', KEYS[6], ARGV[5])
+          local known = redis.call('ZREM', KEYS[6], ARGV[5]) == 1
           redis.call('ZREM', KEYS[7], ARGV[5])
           redis.call('ZREM', KEYS[8], ARGV[4])
           redis.call('ZREM', KEYS[9], ARGV[4])
+          return known
         end
         """
 
-    /// Tells who watches, and who asks again after a lost reply.
+    /// Tells who watches, who reads the topic of all sessions, and who asks again after a lost reply.
     ///
     /// `before` has to be called before anything is written. It looks for what this very request did already: in the log, no further back
     /// than the request is old. It gives the result that was noted, nil when the request did nothing, or false when that cannot be
     /// known, or when a later attempt of the same request has come first: bytes of a connection that broke may still be on
     /// their way, so a later attempt leaves a fence that earlier ones run into.
     static let log = """
-        local LOG, KEPT, logKey, fenceKey = 10000, 60000, KEYS[10] or KEYS[3], KEYS[12] or KEYS[2]
-        local function add(name, token, result)
-          -- A minute is kept of a shard where little happens, and never more than a number of entries. One command trims by one of
-          -- them, so each has its turn.
-          if native and clock % 8 == 0 then
-            redis.call('XADD', logKey, 'MINID', '~', clock - KEPT, '*', 'k', name, 't', token, 'r', result)
-          else
-            redis.call('XADD', logKey, 'MAXLEN', '~', LOG, '*', 'k', name, 't', token, 'r', result)
-          end
-        end
-        local function note(name, result) add(name, ARGV[2], result) end
-        local function noteEverything() add('*', '', '') end
+        local fenceKey = KEYS[12] or KEYS[2]
+        logKey = KEYS[10] or KEYS[3]
+        local function note(name, result, kind, count) add(name, ARGV[2], result, kind or '', count or 1) end
+        local function noteEverything() add('*', '', '', '', 1) end
         local function before()
           local fence = redis.call('HGET', fenceKey, ARGV[2])
           if ARGV[3] == '' then
@@ -248,21 +287,20 @@ enum Lua {
           local time = redis.call('TIME')
           local moment = time[1] * 1000 + math.floor(time[2] / 1000)
           redis.call('HSET', fenceKey, ARGV[2], attempt)
-          redis.call('PEXPIREAT', fenceKey, moment + KEPT)
+          redis.call('PEXPIREAT', fenceKey, moment + 60000)
           if not logKey then return nil end
-          local since = moment - tonumber(age)
-          local start, seen = '+', 0
+          local since, start = clock - tonumber(age), '+'
           while true do
             local entries = redis.call('XREVRANGE', logKey, start, '-', 'COUNT', 200)
             for _, entry in ipairs(entries) do
-              seen = seen + 1
               start = '(' .. entry[1]
-              if tonumber(string.match(entry[1], '^%d+')) < since then return nil end
+              if tonumber(string.match(entry[1], '%d+$')) < since then return nil end
               if entry[2][4] == ARGV[2] then return entry[2][6] end
             end
             if #entries < 200 then
-              if seen < LOG and tonumber(age) < KEPT then return nil end
-              return false
+              -- The log ends before the request is old: nothing more was written, or it has been trimmed.
+              if redis.call('HGET', logKey .. ':m', 'trimmed') then return false end
+              return nil
             end
           end
         end
@@ -354,7 +392,8 @@ enum Lua {
           if stale then drop(stale, ARGV[5]) end
           local ttl = tonumber(ARGV[at + 1])
           local h = {status = 0, flags = 0, version = 1, seq = 0, ms = 0, floor = 0, floorms = 0, count = 0, created = clock,
-            updated = clock, ttl = ttl, expires = lives(ttl, clock), generation = ARGV[at], now = math.max(clock, earliest), key = KEYS[1]}
+            updated = clock, ttl = ttl, expires = lives(ttl, clock), generation = ARGV[at], now = math.max(clock, earliest), key = KEYS[1],
+            isNew = true}
           for i = 1, tonumber(ARGV[at + 2]) do
             if ARGV[at + 1 + 2 * i] == 'L' then mark(h, LEASED) end
           end
@@ -380,6 +419,7 @@ enum Lua {
                 redis.call('ZREM', KEYS[9], member)
                 redis.call('ZREM', base .. 'l:' .. owner, id)
                 redis.call('ZREM', base .. 'c:' .. owner, id)
+                add(owner .. ':' .. escape(id), '', '', 'e', 1)
               end
             end
           end
@@ -401,9 +441,9 @@ enum Lua {
         end
         """
 
-    /// Counts a change of a session and writes its head, its lists and the log.
+    /// Counts a change of a session and writes its head, its lists and the log, where `kind` and `count` say what it is to the topic.
     static let commit = """
-        local function commit(h, result, everything)
+        local function commit(h, result, everything, kind, count)
           h.updated = h.now
           h.version = h.version + 1
           h.expires = lives(h.ttl, h.now)
@@ -411,8 +451,8 @@ enum Lua {
           if has(h, RETRIED) and redis.call('EXISTS', KEYS[12]) == 0 then unmark(h, RETRIED) end
           redis.call('HSET', KEYS[1], 'h', pack(h))
           live(h)
-          list(h)
-          note(ARGV[6], result)
+          local expired = list(h, h.isNew) and h.isNew
+          note(ARGV[6], result, (expired and 'e' or '') .. (kind or 'u'), (count or 1) + (expired and 1 or 0))
           if everything then noteEverything() end
         end
         """

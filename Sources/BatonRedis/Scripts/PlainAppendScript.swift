@@ -19,6 +19,7 @@ extension Scripts {
     /// Types are not looked at beforehand. The keys that may be another program's are written first, so a write that fails is either
     /// the first or comes after writes that are taken back.
     static let plainAppend = Lua.script(
+        Lua.logTrimming,
         """
         local HEAD, call = '>BBBI6I6I6I6I6I6I6I6I6I6', redis.call
         local fields = call('HMGET', KEYS[1], 'h', 'g')
@@ -105,12 +106,12 @@ extension Scripts {
         -- The name in the log is the end of the session's key, which begins as long as the log's key is.
         local name = string.sub(KEYS[1], #KEYS[5])
         local user, noted, named, stored = call('ZADD', KEYS[3], stamp, ARGV[2]), false, false, false
-        local app = redis.pcall('ZADD', KEYS[4], stamp, ARGV[3])
+        local app, number = redis.pcall('ZADD', KEYS[4], stamp, ARGV[3]), nil
         if app == 0 or app == 1 then
-          if native and clock % 8 == 0 then
-            noted = redis.pcall('XADD', KEYS[5], 'MINID', '~', clock - 60000, '*', 'k', name, 't', ARGV[1], 'r', result)
-          else
-            noted = redis.pcall('XADD', KEYS[5], 'MAXLEN', '~', '10000', '*', 'k', name, 't', ARGV[1], 'r', result)
+          number = redis.pcall('INCRBY', KEYS[5] .. ':n', n)
+          noted = number
+          if type(number) == 'number' then
+            noted = redis.pcall('XADD', KEYS[5], string.format('%.0f-%.0f', number, clock), 'k', name, 't', ARGV[1], 'r', result, 'y', 'a')
           end
         end
         if type(noted) == 'string' then
@@ -166,6 +167,7 @@ extension Scripts {
             end
           end
         end
+        if number % 64 < n then trimLog(KEYS[5], number, clock) end
         return result
         """)
 }

@@ -6,7 +6,7 @@ extension Scripts {
     /// ARGV from 9 on: base of the slot's keys, APP escaped, guards, changes, then what `create` reads. Answers 0, 1 when it was made,
     /// and the snapshot.
     static let create = Lua.script(
-        Lua.clock, Lua.names, Lua.head, Lua.lifetime, Lua.lists, Lua.log, Lua.state, Lua.creation, Lua.snapshot,
+        Lua.clock, Lua.names, Lua.head, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.state, Lua.creation, Lua.snapshot,
         """
         local h, refusal, stale = load()
         if refusal == -7 then return {-7} end
@@ -24,9 +24,9 @@ extension Scripts {
         h = create(at, stale)
         local everything = change(changes)
         live(h)
-        list(h, true)
+        local expired = list(h, true)
         sweep(ARGV[9], ARGV[10])
-        note(ARGV[6], h.generation)
+        note(ARGV[6], h.generation, expired and 'ec' or 'c', expired and 2 or 1)
         if everything then noteEverything() end
         return {0, 1, snapshot()}
         """)
@@ -36,7 +36,7 @@ extension Scripts {
     /// ARGV from 9 on: how many events, the most bytes, 1 to restart the lifetime, 1 to tell who watches. Answers 0, the snapshot,
     /// entries newest first, edits, and whether the entries end before they had to.
     static let read = Lua.script(
-        Lua.clock, Lua.head, Lua.lifetime, Lua.lists, Lua.log, Lua.renewal, Lua.snapshot, Scripts.reading,
+        Lua.clock, Lua.head, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.renewal, Lua.snapshot, Scripts.reading,
         """
         local h, refusal = load()
         if not h then return {refusal} end
@@ -51,7 +51,7 @@ extension Scripts {
     /// as it was read or nothing, `s` or `r`, its value; then a count, and for each change a field, `s` or `r`, and a
     /// value (of `L` the number of the policy); the epoch or nothing.
     static let update = Lua.script(
-        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.lists, Lua.log, Lua.commit, Lua.snapshot,
+        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.commit, Lua.snapshot,
         """
         local h, refusal = load()
         local done = before()
@@ -68,8 +68,10 @@ extension Scripts {
         check(h)
         redis.call('HLEN', KEYS[11])
         if ARGV[10] ~= '' then h.status = tonumber(ARGV[10]) end
+        local handoff = false
         for i = 1, tonumber(ARGV[15]) do
           local at = 13 + 3 * i
+          if ARGV[at] == 'A' and ARGV[at + 1] == 's' and redis.call('HGET', KEYS[1], 'A') ~= ARGV[at + 2] then handoff = true end
           if ARGV[at] == 'L' then
             lease(h).policy = tonumber(ARGV[at + 2])
             keepLease(h)
@@ -89,13 +91,13 @@ extension Scripts {
             persist(h.key .. ':o', 0)
           end
         end
-        commit(h, '')
+        commit(h, '', nil, handoff and 'h' or 'u')
         return {0, snapshot()}
         """)
 
     /// Deletes a session with all that belongs to it. ARGV[9]: the epoch or nothing. Answers 0 and 1 when it was there.
     static let delete = Lua.script(
-        Lua.clock, Lua.head, Lua.fence, Lua.logs, Lua.lists, Lua.log,
+        Lua.clock, Lua.head, Lua.fence, Lua.logs, Lua.logEntry, Lua.lists, Lua.log,
         """
         local h, refusal, stale = load()
         if refusal == -7 then return {-7} end
@@ -107,15 +109,15 @@ extension Scripts {
         if fenced then return fenced end
         check()
         drop(h or stale, ARGV[5])
-        unlist()
-        note(ARGV[6], '')
+        local known = unlist()
+        note(ARGV[6], '', h and 'd' or known and 'e' or '', 1)
         return {0, h and 1 or 0}
         """)
 
     /// Changes the state that a session sees. ARGV from 9 on: guards, changes, the epoch or nothing. Answers 0 and the
     /// snapshot.
     static let changeSession = Lua.script(
-        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.lists, Lua.log, Lua.state, Lua.commit, Lua.snapshot,
+        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.state, Lua.commit, Lua.snapshot,
         """
         local h, refusal = load()
         local done = before()
@@ -131,7 +133,7 @@ extension Scripts {
         checkState(changes)
         redis.call('HLEN', KEYS[11])
         local everything = change(changes)
-        commit(h, '', everything)
+        commit(h, '', everything, 's')
         return {0, snapshot()}
         """)
 

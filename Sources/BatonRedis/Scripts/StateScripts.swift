@@ -6,7 +6,7 @@ extension Scripts {
     /// KEYS: the state, the fences of requests, and the log where it is in reach. ARGV: 1 the moment or nothing, 2 token, 3 attempt and age, 4 lifetime in seconds or 0,
     /// guards, changes. Answers 0, the clock and the state afterwards.
     static let changeShared = Lua.script(
-        Lua.clock, Lua.log,
+        Lua.clock, Lua.logEntry, Lua.log,
         """
         local key, at = KEYS[1], 5
         if logKey then redis.call('XLEN', logKey) end
@@ -33,7 +33,16 @@ extension Scripts {
         elseif redis.call('HDEL', key, '') == 1 and native then
           redis.call('PERSIST', key)
         end
-        if logKey then note('*', '') end
+        if logKey then note('*', '', '', 1) end
         return {0, clock, redis.call('HGETALL', key)}
+        """)
+
+    /// Tells everybody who watches that something changed that a shard's log is the first to hear of. KEYS: the log. ARGV: the moment or nothing.
+    static let tellEverybody = Lua.script(
+        Lua.clock, Lua.logEntry,
+        """
+        logKey = KEYS[1]
+        add('*', '', '', '', 1)
+        return {0}
         """)
 }
