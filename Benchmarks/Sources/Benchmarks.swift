@@ -11,6 +11,7 @@ enum Benchmarks {
         ("redis", RedisBenchmark.run),
         ("redis-store", RedisStoreBenchmark.run),
         ("branches", BranchBenchmark.run),
+        ("redis-topics", RedisTopicsBenchmark.run),
     ]
 
     static func main() async throws {

@@ -41,7 +41,7 @@ extension SessionStore {
         case .redis(let url):
             var redis = RedisStorageConfiguration(
                 prefix: configuration.keyPrefix, shards: configuration.shards, policy: configuration.policy,
-                durability: configuration.durability ?? .memory)
+                durability: configuration.durability ?? .memory, streams: configuration.streams)
             redis.metrics = metrics
             if let loop = executor as? EventLoop { redis.loops = [loop] }
             storage = try await RedisStorage.open(url, redis)

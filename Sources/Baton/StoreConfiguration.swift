@@ -14,6 +14,8 @@ public struct StoreConfiguration: Hashable, Sendable {
     public var keyPrefix: String
     /// How many slots of Redis the sessions are spread over, fixed when a prefix is first used; `nil` takes what is there, or 16.
     public var shards: Int?
+    /// Streams in Redis that others write and that are topics here too: the topic's name and the stream's key.
+    public var streams: [String: String]
     /// The bearer token for a daemon; never printed.
     public var token: String?
     /// PEM file of the authorities to trust instead of the system's, for a daemon that speaks TLS.
@@ -22,7 +24,7 @@ public struct StoreConfiguration: Hashable, Sendable {
     /// A configuration; by default everything is kept for ever, and every write to a file survives power loss.
     public init(
         policy: StorePolicy = StorePolicy(), durability: Durability? = nil, sqlite: SQLiteConfiguration = SQLiteConfiguration(),
-        keyPrefix: String = "baton", shards: Int? = nil,
+        keyPrefix: String = "baton", shards: Int? = nil, streams: [String: String] = [:],
         token: String? = nil, authorities: String? = nil
     ) {
         self.policy = policy
@@ -30,6 +32,7 @@ public struct StoreConfiguration: Hashable, Sendable {
         self.sqlite = sqlite
         self.keyPrefix = keyPrefix
         self.shards = shards
+        self.streams = streams
         self.token = token
         self.authorities = authorities
     }

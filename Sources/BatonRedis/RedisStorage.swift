@@ -15,6 +15,8 @@ public final class RedisStorage: Storage {
     public let policy: StorePolicy
     let clock: (@Sendable () -> Timestamp)?
     let watch: LogWatch
+    let topics: TopicWatch
+    let bus: EventBus
     private let servers: ServerGauges
     let time: ServedTime
     private let confirmation: Confirmation?
@@ -48,7 +50,10 @@ public final class RedisStorage: Storage {
         policy = configuration.policy
         clock = configuration.clock
         life = Life(ownsClient: owned, appendsNeedAllKeys: policy.ttl(for: .storeDefault) != nil)
-        watch = LogWatch(client, layout)
+        let watch = LogWatch(client, layout)
+        self.watch = watch
+        topics = TopicWatch(client, isOneServer: layout.isOneServer) { [weak watch] in watch?.hint($0) }
+        bus = EventBus(client, prefix: layout.prefix, isCluster: !layout.isOneServer, streams: configuration.streams)
         servers = ServerGauges(client)
         time = ServedTime()
     }
@@ -59,6 +64,8 @@ public final class RedisStorage: Storage {
         policy = other.policy
         clock = other.clock
         watch = other.watch
+        topics = other.topics
+        bus = other.bus
         servers = other.servers
         time = other.time
         life = other.life
@@ -136,6 +143,8 @@ public final class RedisStorage: Storage {
     public func close() async {
         guard !life.isClosed.exchange(true, ordering: .relaxed) else { return }
         await watch.close()
+        await topics.close()
+        await bus.signals.close()
         await servers.close()
         if life.ownsClient { await client.close() }
     }

@@ -19,6 +19,9 @@ public struct RedisStorageConfiguration: Sendable {
     /// loop shares it, so that a command and its reply change no thread.
     package var loops: [EventLoop] = []
 
+    /// Streams that others write and that are topics here too: the topic's name and the stream's key. Nothing else outside the prefix is touched.
+    public var streams: [String: String]
+
     /// Where a client that the storage makes for itself shows what it does.
     public var metrics: Metrics?
 
@@ -29,7 +32,11 @@ public struct RedisStorageConfiguration: Sendable {
     public static let defaultShards = 16
 
     /// A configuration with a prefix.
-    public init(prefix: String = "baton", shards: Int? = nil, policy: StorePolicy = StorePolicy(), durability: Durability = .memory) {
+    public init(
+        prefix: String = "baton", shards: Int? = nil, policy: StorePolicy = StorePolicy(), durability: Durability = .memory,
+        streams: [String: String] = [:]
+    ) {
+        self.streams = streams
         self.durability = durability
         self.prefix = prefix
         self.shards = shards
@@ -50,6 +57,17 @@ public struct RedisStorageConfiguration: Sendable {
         }
         if let shards, !(1...1024).contains(shards) {
             throw StoreError(.invalidParameter, "the number of shards has to be from 1 to 1024, not \(shards)")
+        }
+        for (topic, key) in streams {
+            guard (1...256).contains(topic.utf8.count), !Name.isSame(topic, Topic.sessions) else {
+                throw StoreError(.invalidParameter, "streams: a topic's name has 1 to 256 bytes, and is not \(Topic.sessions)")
+            }
+            // The brace would end the part of our keys' names that puts them into the stream's slot.
+            let tag = TopicKeys.tag(of: key)
+            guard (1...512).contains(key.utf8.count), !tag.isEmpty, !tag.contains("}"), !tag.hasPrefix("{"), !key.hasPrefix(prefix + ":") else {
+                throw StoreError(
+                    .invalidParameter, "streams: a key has 1 to 512 bytes, does not begin with the key prefix, and has braces only around a hash tag")
+            }
         }
     }
 }

@@ -7,6 +7,12 @@ struct ContractTests {
     @Test(arguments: StorageContract.all)
     func holds(_ contract: StorageContract) async throws { try await run(contract, "") }
 
+    @Test("of the event bus", arguments: StorageContract.bus)
+    func bus(_ contract: StorageContract) async throws { try await run(contract, "") }
+
+    @Test("of the event bus with RESP2", arguments: StorageContract.bus)
+    func busWithRESP2(_ contract: StorageContract) async throws { try await run(contract, "?protocol=2") }
+
     @Test("with RESP2", arguments: StorageContract.all)
     func holdsWithRESP2(_ contract: StorageContract) async throws { try await run(contract, "?protocol=2") }
 

@@ -108,11 +108,7 @@ struct RoundTripTests {
             let after = try await received()
             // Scripts' own calls are counted here too, and stay few.
             let calls = (after - before - perLook) / 10
-<<<<<<< HEAD
-            #expect(calls <= 8, "\(calls) calls for an append")
-=======
-            #expect(calls <= 13, "\(calls) calls for an append")
->>>>>>> 7679397 (Number what the logs of the shards show, and say what it is: the topic of all sessions is read from them)
+            #expect(calls <= 9, "\(calls) calls for an append")
         }
     }
 

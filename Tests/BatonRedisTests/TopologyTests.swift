@@ -15,7 +15,7 @@ struct SentinelTests {
 
 @Suite("The storage contract on a cluster", .cluster, .serialized)
 struct ClusterTests {
-    @Test(arguments: StorageContract.all)
+    @Test(arguments: StorageContract.all + StorageContract.bus)
     func holds(_ contract: StorageContract) async throws { try await run(contract) }
 
     @Test("random operations give what the model gives", arguments: 101...UInt64(106))

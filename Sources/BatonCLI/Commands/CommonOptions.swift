@@ -8,6 +8,8 @@ enum CommonOptions {
     static let keyPrefix = Option<String>("key-prefix", "PREFIX", default: "baton", help: "What all keys in Redis begin with")
     static let shards = Option<Int?>(
         "shards", "N", in: 1...1024, help: "How many slots of Redis a new key prefix is spread over, 16 by default; fixed from then on")
+    static let streams = Option<Streams?>(
+        "streams", "NAME=KEY,…", help: "Streams in Redis that others write and that are topics here too; NAME alone is its own key")
     static let tokenFile = Option<String?>(
         "token-file", "FILE", help: "Read the token for a daemon from this file; BATON_TOKEN holds the token itself",
         traits: OptionTraits(completesFiles: true))
@@ -19,7 +21,8 @@ enum CommonOptions {
     static let tokenVariable = "BATON_TOKEN"
 
     static let declarations = [
-        store.declaration, keyPrefix.declaration, shards.declaration, tokenFile.declaration, authorities.declaration, json.declaration,
+        store.declaration, keyPrefix.declaration, shards.declaration, streams.declaration, tokenFile.declaration, authorities.declaration,
+        json.declaration,
         CommandLineParser.configuration.declaration,
     ]
 }
@@ -53,6 +56,24 @@ enum KeepingOptions {
         appStateTTL.declaration,
         slidingReads.declaration,
     ]
+}
+
+/// Topics that are streams of others: names and keys.
+struct Streams: ArgumentValue, Hashable {
+    let keys: [String: String]
+    let argument: String
+
+    static var expectation: String { "NAME=KEY or NAME, with commas between several" }
+
+    init?(argument: String) {
+        var keys: [String: String] = [:]
+        for part in argument.split(separator: ",", omittingEmptySubsequences: false) {
+            let (name, key) = part.firstIndex(of: "=").map { (part[..<$0], part[part.index(after: $0)...]) } ?? (part, part)
+            guard !name.isEmpty, !key.isEmpty, keys.updateValue(String(key), forKey: String(name)) == nil else { return nil }
+        }
+        self.keys = keys
+        self.argument = argument
+    }
 }
 
 extension Durability: ArgumentValue {

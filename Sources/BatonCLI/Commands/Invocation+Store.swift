@@ -34,6 +34,7 @@ extension Invocation {
         }
         configuration.keyPrefix = self[CommonOptions.keyPrefix]
         configuration.shards = self[CommonOptions.shards]
+        configuration.streams = self[CommonOptions.streams]?.keys ?? [:]
         configuration.token = try token()
         configuration.authorities = self[CommonOptions.authorities]
         return configuration

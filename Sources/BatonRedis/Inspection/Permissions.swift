@@ -44,20 +44,22 @@ package struct Permissions: Sendable {
             Command("TIME", key),
         ]
         commands += [
-            "GET K", "SET K v", "HGET K f", "HSET K f v", "HDEL K f", "HMGET K f", "HGETALL K", "HLEN K", "HINCRBY K f 1", "INCRBY K 1", "EXISTS K",
-            "DEL K",
-            "UNLINK K", "PERSIST K", "PEXPIREAT K 1", "PTTL K", "XADD K * f v", "XLEN K", "XRANGE K - +", "XREVRANGE K + -",
-            "XREAD COUNT 1 STREAMS K 0", "XDEL K 0-1", "XTRIM K MAXLEN 1", "ZADD K 1 m", "ZREM K m", "ZCARD K", "ZCOUNT K 0 1", "ZRANGE K 0 1",
-            "ZREVRANGE K 0 1", "ZRANGEBYSCORE K 0 1", "ZREVRANGEBYSCORE K 1 0", "ZSCORE K m", "ZRANDMEMBER K",
+            "GET K", "SET K v", "INCRBY K 1", "HGET K f", "HSET K f v", "HDEL K f", "HMGET K f", "HGETALL K", "HLEN K", "HEXISTS K f",
+            "HINCRBY K f 1", "EXISTS K", "DEL K", "UNLINK K", "PERSIST K", "PEXPIREAT K 1", "PTTL K", "XADD K * f v", "XLEN K", "XRANGE K - +",
+            "XREVRANGE K + -", "XREAD COUNT 1 STREAMS K 0", "XDEL K 0-1", "XTRIM K MAXLEN 1", "XPENDING K g", "ZADD K 1 m", "ZREM K m", "ZCARD K",
+            "ZCOUNT K 0 1", "ZRANGE K 0 1", "ZREVRANGE K 0 1", "ZRANDMEMBER K", "ZRANGEBYSCORE K 0 1", "ZREVRANGEBYSCORE K 1 0", "ZSCORE K m",
+            "ZRANGEBYLEX K - +",
             "ZREMRANGEBYSCORE K 0 1", "HKEYS K", "RENAME K K",
         ].map { Command($0, key) }
+        commands += ["STREAM", "GROUPS"].map { Command("XINFO \($0) K", key, rule: "xinfo|\($0.lowercased())") }
+        commands += [Command("PUBLISH K m", key), Command("SUBSCRIBE K", key)]
         if waits { commands.append(Command("WAIT 0 1", key)) }
         switch topology {
         case .standalone: break
         case .sentinel: commands.append(Command("ROLE", key))
         case .cluster:
             commands += ["slots", "shards", "nodes"].map { Command("CLUSTER \($0.uppercased())", key, rule: "cluster|\($0)") }
-            commands += [Command("ASKING", key), Command("READONLY", key)]
+            commands += [Command("ASKING", key), Command("READONLY", key), Command("SPUBLISH K m", key), Command("SSUBSCRIBE K", key)]
         }
         return commands
     }
@@ -65,7 +67,7 @@ package struct Permissions: Sendable {
     /// The rules of the least user, without its password: `~baton:* resetchannels -@all +hello …`.
     package var rules: String {
         let commands = Permissions.greeting + commands(key: "").map(\.rule)
-        return (["~\(prefix):*", "resetchannels", "-@all"] + commands.map { "+\($0)" }).joined(separator: " ")
+        return (["~\(prefix):*", "resetchannels", "&\(prefix):*", "-@all"] + commands.map { "+\($0)" }).joined(separator: " ")
     }
 
     /// The line that makes the least user, or gives an existing one what it lacks.

@@ -2,7 +2,8 @@ internal import BatonCore
 
 /// What an entry of a shard's log shows in the topic of all sessions: the letters of its field `y`, each one change, oldest first.
 ///
-/// `a` stands for as many changes as the append stored, which are in the entry's result; behind `m` come the seq of the event and the session's
+/// `a` stands for as many changes as the append stored, which are in the entry's result; behind `m` and `b`, the mark of a
+/// rewind, come the seq of the event and the session's
 /// generation, behind `r` the seq.
 enum LogKind {
     /// What logs keep unless the topic is told otherwise; of each shard.
@@ -13,7 +14,7 @@ enum LogKind {
         case UInt8(ascii: "c"): .created
         case UInt8(ascii: "u"): .updated
         case UInt8(ascii: "h"): .handoff
-        case UInt8(ascii: "a"): .appended
+        case UInt8(ascii: "a"), UInt8(ascii: "b"): .appended
         case UInt8(ascii: "m"): .edited
         case UInt8(ascii: "r"): .removed
         case UInt8(ascii: "x"): .cleared
@@ -22,5 +23,10 @@ enum LogKind {
         case UInt8(ascii: "d"): .deleted
         default: nil
         }
+    }
+
+    /// The letters of changes by their names.
+    static func letters(of types: [String]) -> [UInt8] {
+        Array("cuhabmrxsed".utf8).filter { letter in change(letter).map { change in types.contains { Name.isSame($0, change.rawValue) } } ?? false }
     }
 }

@@ -184,8 +184,9 @@ enum Lua {
           if events > 0 and number > events then
             trimmed = redis.call('XTRIM', logKey, 'MINID', string.format('%.0f', number - events + 1))
           end
-          for _ = 1, age > 0 and 20 or 0 do
-            local entries = redis.call('XRANGE', logKey, '-', '+', 'COUNT', 100)
+          for step = 1, age > 0 and 20 or 0 do
+            -- Mostly nothing is too old, which the first entry says.
+            local entries = redis.call('XRANGE', logKey, '-', '+', 'COUNT', step == 1 and 1 or 100)
             local last = 0
             for _, entry in ipairs(entries) do
               local own, ms = string.match(entry[1], '^(%d+)-(%d+)$')
@@ -207,15 +208,16 @@ enum Lua {
     ///
     /// What an entry shows is its kind `y`: letters of ``LogKind``, with what they need behind them. A log is trimmed every 64 numbers, and
     /// its newest entry stays.
-    static let logEntry = logTrimming + """
+    static let logEntry =
+        logTrimming + """
 
-        local logKey
-        local function add(name, token, result, kind, count)
-          local number = redis.call('INCRBY', logKey .. ':n', count)
-          redis.call('XADD', logKey, string.format('%.0f-%.0f', number, clock), 'k', name, 't', token, 'r', result, 'y', kind)
-          if number % 64 < count then trimLog(logKey, number, clock) end
-        end
-        """
+            local logKey
+            local function add(name, token, result, kind, count)
+              local number = redis.call('INCRBY', logKey .. ':n', count)
+              redis.call('XADD', logKey, string.format('%.0f-%.0f', number, clock), 'k', name, 't', token, 'r', result, 'y', kind)
+              if number % 64 < count then trimLog(logKey, number, clock) end
+            end
+            """
 
     /// Lists of sessions. `check` is called before the first write, `list` after it.
     ///

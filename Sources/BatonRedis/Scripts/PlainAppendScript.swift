@@ -125,6 +125,7 @@ extension Scripts {
         if type(stored) ~= 'string' then
           if named == 1 then call('HDEL', KEYS[6], id) end
           if type(noted) == 'string' then call('XDEL', KEYS[5], noted) end
+          if number == n then call('DEL', KEYS[5] .. ':n') elseif type(number) == 'number' then call('INCRBY', KEYS[5] .. ':n', -n) end
           stamp = string.format('%d', updated)
           if app == 1 then call('ZREM', KEYS[4], ARGV[3]) elseif app == 0 then call('ZADD', KEYS[4], stamp, ARGV[3]) end
           if user == 1 then call('ZREM', KEYS[3], ARGV[2]) else call('ZADD', KEYS[3], stamp, ARGV[2]) end

@@ -1,4 +1,5 @@
 internal import BatonCore
+internal import BatonIO
 internal import BatonRedisClient
 internal import Synchronization
 
@@ -62,7 +63,8 @@ final class LogWatch: Sendable {
         return layout.isOneServer ? [logs] : logs.map { [$0] }
     }
 
-    private func hint(_ hint: StorageHint) {
+    /// Tells everybody who observes.
+    func hint(_ hint: StorageHint) {
         for observer in state.withLock({ Array($0.observers.values) }) { observer(hint) }
     }
 
@@ -99,8 +101,8 @@ final class LogWatch: Sendable {
         while !Task.isCancelled {
             let streams = zip(logs, positions).map { (key: $0, from: StreamPosition.after($1)) }
             // Short enough for a connection that died unnoticed to be found out soon.
-            let wait = unsettled.first.map { max(.milliseconds(10), min(.seconds(5), $0 - (lastRead - start))) } ?? .seconds(5)
-            let batches = try await connection.send(XREAD(streams, count: LogWatch.page, waiting: wait))
+            let wait = unsettled.first.map { max(.milliseconds(10), min(LogWatch.wait, $0 - (lastRead - start))) } ?? LogWatch.wait
+            let batches = try await connection.send(XREAD(streams, count: LogWatch.page, waiting: wait), deadline: .after(.seconds(2)))
             let now = ContinuousClock.now
             // Logs keep a minute. Whoever slept longer has missed something that nothing shows.
             var isAnything = now - lastRead > .seconds(45)
@@ -118,6 +120,8 @@ final class LogWatch: Sendable {
         }
     }
 
+    /// How long a read waits: short, so that a connection that died unnoticed is found out within two seconds.
+    private static let wait = Duration.seconds(1)
     /// The most entries of each log in one read.
     private static let page = 512
 

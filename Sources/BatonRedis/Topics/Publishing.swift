@@ -1,0 +1,106 @@
+public import BatonCore
+internal import BatonRedisClient
+internal import Synchronization
+
+extension RedisStorage {
+    /// Publishes a batch, all or none.
+    public func publish(_ batch: TopicBatch, to topic: String) async throws(StoreError) -> PublishReceipt {
+        let keys: TopicKeys
+        switch try bus.place(of: topic) {
+        case .sessions: throw StoreError(.forbidden, "nobody publishes to the topic \(Topic.sessions): it shows what happens in sessions")
+        case .stream(let found): keys = found
+        }
+        try checkOpen()
+        if keys.kind == .foreign { return try await publishForeign(batch, keys) }
+        let queue = bus.publishing
+        let result = await withCheckedContinuation { (continuation: CheckedContinuation<Result<PublishReceipt, StoreError>, Never>) in
+            let waiting = PublishQueue.Waiting(batch: batch) { continuation.resume(returning: $0) }
+            if queue.add(waiting, to: topic) { Task { await self.sendPublished(keys) } }
+        }
+        return try result.get()
+    }
+
+    /// Sends what waits for a topic until nothing does.
+    private func sendPublished(_ keys: TopicKeys) async {
+        while true {
+            let waiting = bus.publishing.next(of: keys.name)
+            if waiting.isEmpty { return }
+            do throws(StoreError) {
+                let results = try await publish(waiting.map(\.batch), keys)
+                for (one, result) in zip(waiting, results) { one.answer(result) }
+            } catch {
+                for one in waiting { one.answer(.failure(error)) }
+            }
+        }
+    }
+
+    private func publish(_ batches: [TopicBatch], _ keys: TopicKeys) async throws(StoreError) -> [Result<PublishReceipt, StoreError>] {
+        var arguments: [RedisArgument] = [moment, "", "", .string(Randomness.generation()), RedisArgument(batches.count)]
+        arguments.reserveCapacity(5 + batches.reduce(0) { $0 + 3 + 5 * $1.events.count })
+        for batch in batches {
+            arguments.append(.string(batch.idempotencyKey ?? ""))
+            arguments.append(batch.idempotencyKey == nil ? "" : RedisArgument(batch.fingerprint))
+            arguments.append(RedisArgument(batch.events.count))
+            for event in batch.events {
+                arguments.append(.string(event.id ?? ""))
+                arguments.append(.string(event.type))
+                arguments.append(.string(event.key ?? ""))
+                arguments.append(event.time.map { RedisArgument($0.milliseconds) } ?? "")
+                arguments.append(.bytes(event.data.bytes))
+            }
+        }
+        var reply = try ScriptReply(topic: try await write(Scripts.publish, keys.all + [keys.fences], arguments))
+        let generation = try reply.text()
+        let isNew = try reply.int() == 1
+        let isMore = try reply.int() == 1
+        var results: [Result<PublishReceipt, StoreError>] = []
+        results.reserveCapacity(batches.count)
+        for batch in batches {
+            let answer = try reply.next()
+            do throws(StoreError) {
+                var parts = try ScriptReply(topic: answer)
+                var entries: [PublishReceipt.Entry] = []
+                entries.reserveCapacity(batch.events.count)
+                for event in batch.events {
+                    let seq = try parts.int()
+                    let milliseconds = try parts.int()
+                    entries.append(
+                        PublishReceipt.Entry(
+                            id: event.id ?? SessionRecord.madeID(generation: generation, seq: abs(seq)), seq: abs(seq),
+                            offset: TopicOffset(Offset(milliseconds: milliseconds, seq: abs(seq))), time: Timestamp(milliseconds: milliseconds),
+                            isDuplicate: seq < 0))
+                }
+                results.append(.success(PublishReceipt(entries: entries)))
+            } catch { results.append(.failure(error)) }
+        }
+        if !generation.isEmpty, isNew || !bus.isRegistered(keys.name) { try await register(keys.name) }
+        // After another retention there may be more to trim than one script should.
+        if isMore { _ = try await trim(keys) }
+        return results
+    }
+
+    /// Adds to a stream that others write, where nothing is known of ids and requests of before.
+    private func publishForeign(_ batch: TopicBatch, _ keys: TopicKeys) async throws(StoreError) -> PublishReceipt {
+        guard batch.idempotencyKey == nil else {
+            throw StoreError(.invalidParameter, "the topic is a stream of others and keeps no idempotency keys")
+        }
+        var arguments: [RedisArgument] = [moment, RedisArgument(batch.events.count)]
+        for event in batch.events {
+            arguments += [
+                .string(event.id ?? ""), .string(event.type), .string(event.key ?? ""), event.time.map { .string($0.description) } ?? "",
+                .bytes(event.data.bytes),
+            ]
+        }
+        var reply = try ScriptReply(topic: try await send(EVALSHA(Scripts.publishForeign, keys: keys.all, arguments: arguments)))
+        var entries: [PublishReceipt.Entry] = []
+        for event in batch.events {
+            let id = try reply.bytes()
+            let place = try offset(ofEntry: id)
+            entries.append(
+                PublishReceipt.Entry(
+                    id: event.id ?? String(decoding: id, as: UTF8.self), seq: place.seq, offset: TopicOffset(place),
+                    time: Timestamp(milliseconds: place.milliseconds), isDuplicate: false))
+        }
+        return PublishReceipt(entries: entries)
+    }
+}

@@ -1,0 +1,55 @@
+internal import BatonCore
+internal import BatonRedisClient
+
+/// Entries of a topic's stream as events.
+enum TopicEntries {
+    static func event(_ entry: RedisReply, _ kind: TopicKeys.Kind, generation: String) throws(StoreError) -> TopicEvent {
+        guard let parts = entry.elements, parts.count == 2, let id = parts.first?.bytes.flatMap({ StreamID($0) }),
+            let fields = parts[parts.index(after: parts.startIndex)].elements,
+            let milliseconds = Int(exactly: id.milliseconds), let seq = Int(exactly: id.sequence), milliseconds < 10_000_000_000_000_000,
+            seq < 10_000_000_000_000_000
+        else { throw StoreError.corrupt("an event of a topic") }
+        let offset = Offset(milliseconds: milliseconds, seq: seq)
+        var named: [(name: ArraySlice<UInt8>, value: ArraySlice<UInt8>)] = []
+        var rest = fields.makeIterator()
+        while let name = rest.next()?.bytes, let value = rest.next()?.bytes { named.append((name, value)) }
+        func bytes(_ name: StaticString) -> ArraySlice<UInt8>? {
+            name.withUTF8Buffer { wanted in named.first { $0.name.elementsEqual(wanted) }?.value }
+        }
+        func text(_ name: StaticString) -> String? { bytes(name).map { String(decoding: $0, as: UTF8.self) } }
+        switch kind {
+        case .own:
+            guard let type = text("type"), let data = bytes("data") else { throw StoreError.corrupt("an event of a topic") }
+            return TopicEvent(
+                id: text("id") ?? SessionRecord.madeID(generation: generation, seq: seq), seq: seq, offset: TopicOffset(offset),
+                time: Timestamp(milliseconds: text("time").flatMap { Int($0) } ?? milliseconds), type: type, key: text("key"),
+                data: JSON(checked: Array(data)))
+        case .foreign:
+            let value = (bytes("data") ?? bytes("payload")).flatMap { try? JSON(Array($0)) }
+            return TopicEvent(
+                id: text("id") ?? id.description, seq: nil, offset: TopicOffset(offset), time: text("time").flatMap(time) ?? offset.time,
+                type: text("type") ?? "", key: text("key") ?? text("sessionId"), data: value ?? object(named))
+        }
+    }
+
+    /// A moment as publishers may write it: milliseconds, or RFC 3339.
+    private static func time(_ text: String) -> Timestamp? {
+        if let milliseconds = Int(text), milliseconds >= 0, milliseconds <= Timestamp.maximum.milliseconds {
+            return Timestamp(milliseconds: milliseconds)
+        }
+        return Timestamp(text)
+    }
+
+    /// All fields as one object of texts; what is not UTF-8 is made so.
+    private static func object(_ fields: [(name: ArraySlice<UInt8>, value: ArraySlice<UInt8>)]) -> JSON {
+        var writer = JSONWriter()
+        writer.object { writer in
+            for (name, value) in fields { writer.member(String(decoding: name, as: UTF8.self), JSON(string: String(decoding: value, as: UTF8.self))) }
+        }
+        return JSON(checked: writer.bytes)
+    }
+}
+
+extension Offset {
+    fileprivate var time: Timestamp { Timestamp(milliseconds: milliseconds) }
+}
