@@ -109,6 +109,7 @@ enum SettlementArguments {
         let head: [RedisArgument] = [.string(id), .bytes(bytes)]
         switch settlement.action {
         case .acknowledge: return head + ["a"]
+        case .release: return head + ["g"]
         case .extend(let milliseconds): return head + ["e", RedisArgument(milliseconds)]
         case .reject(let delay, let reason):
             return head + ["r", delay.map { RedisArgument($0) } ?? "", .string(reason ?? DeliveryFailure.rejected)]

@@ -285,8 +285,8 @@ enum GroupLua {
         end
         """
 
-    /// `settle(q, from, count, chance)`: settlements stand in ARGV from `from` on, each an id, six bytes of its token, and an action: `a`; `e` and
-    /// milliseconds; `r`, a delay or nothing, and a reason; `t` and a reason. Answers a text with a letter for each: `d` done, `f` fenced.
+    /// `settle(q, from, count, chance)`: settlements stand in ARGV from `from` on, each an id, six bytes of its token, and an action: `a`; `g` to give back; `e`
+    /// and milliseconds; `r`, a delay or nothing, and a reason; `t` and a reason. Answers a text with a letter for each: `d` done, `f` fenced.
     static let settling = """
         local function settled(q, request)
           local noted = redis.call('HGET', q.g, 's:' .. q.name)
@@ -327,6 +327,9 @@ enum GroupLua {
                 credit(q, r.consumer, -1)
                 if action == 'a' then
                   drop(q, id, r)
+                elseif action == 'g' then
+                  r.due, r.consumer, r.attempt, q.isReleased = clock, '', r.attempt - 1, true
+                  store(q, id, r)
                 else
                   fail(r, r.consumer, clock, s[4])
                   if action == 't' or r.attempt >= q.max then

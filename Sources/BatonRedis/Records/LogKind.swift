@@ -2,9 +2,8 @@ internal import BatonCore
 
 /// What an entry of a shard's log shows in the topic of all sessions: the letters of its field `y`, each one change, oldest first.
 ///
-/// `a` stands for as many changes as the append stored, which are in the entry's result; behind `m` and `b`, the mark of a
-/// rewind, come the seq of the event and the session's
-/// generation, behind `r` the seq.
+/// `a` stands for as many changes as the append stored, which are in the entry's result. Behind `m` and `b`, an event that was appended otherwise
+/// (the mark of a rewind, what an approval says), come the event's seq and the session's generation; behind `r` the seq. None: it shows nothing.
 enum LogKind {
     /// What logs keep unless the topic is told otherwise; of each shard.
     static let retention = TopicRetention.sessions

@@ -209,7 +209,8 @@ extension Scripts {
             string.format('%s %.0f %.0f %.0f %s', fingerprint, h.version + 1, h.seq, h.ms, table.concat(entries)))
           mark(h, REQUESTS)
         end
-        commit(h, receipt(h.version + 1, h.seq, now, fresh, h.generation), everything, isNew and 'ca' or 'a', fresh + (isNew and 1 or 0))
+        local letters = (isNew and 'c' or '') .. 'a' .. (agent ~= '' and 'h' or '')
+        commit(h, receipt(h.version + 1, h.seq, now, fresh, h.generation), everything, letters, fresh + #letters - 1)
         if isNew then sweep(base, app) end
         local reply = {0, h.version, h.seq, h.ms, h.generation, maximum > 0 and h.count > maximum and 1 or 0}
         for i = 1, count do reply[#reply + 1], reply[#reply + 2] = seqs[i], times[i] end

@@ -6,7 +6,7 @@ extension Scripts {
     /// ARGV from 9 on: the key, the name, the arguments, the holder or nothing, how long it is held, what to do with an ambiguous call (`report`, `retry`,
     /// `fail`), how many calls a session may have, what stands for a lost worker, the epoch or nothing. Answers 0, whether it was granted (1 or 0), and the call.
     static let reserve = Lua.script(
-        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.lists, Lua.log, Lua.commit, Scripts.toolCalls, Scripts.ledger,
+        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.commit, Scripts.toolCalls, Scripts.ledger,
         """
         local h, refusal = load()
         local done = before()
@@ -41,7 +41,7 @@ extension Scripts {
           call[2], call[4], call[9], call[10] = FAILED, 0, '', ARGV[16]
         end
         store(h, 'k', key, call)
-        commit(h, granted .. ' ' .. call[3])
+        commit(h, granted .. ' ' .. call[3], nil, '')
         return answer({0, granted}, key, call)
         """)
 
@@ -50,7 +50,7 @@ extension Scripts {
     /// ARGV from 9 on: the key, `c`, `f` or `x`, the result, the error or how long it is held, the attempt or nothing, the epoch or nothing. Answers 0, 0, and
     /// the call.
     static let finish = Lua.script(
-        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.lists, Lua.log, Lua.commit, Scripts.toolCalls, Scripts.ledger,
+        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.commit, Scripts.toolCalls, Scripts.ledger,
         """
         local h, refusal = load()
         local done = before()
@@ -79,7 +79,7 @@ extension Scripts {
         end
         call[6] = h.now
         store(h, 'k', key, call)
-        commit(h, '')
+        commit(h, '', nil, '')
         return answer({0, 0}, key, call)
         """)
 
@@ -88,7 +88,7 @@ extension Scripts {
     /// ARGV from 9 on: `one` and a key, or `page`, the key that the page begins after or nothing, the status (0 to 3) or nothing, how many and how many bytes; last 1 to
     /// restart the lifetime. Answers 0, 1 when there are more, and the calls.
     static let calls = Lua.script(
-        Lua.clock, Lua.head, Lua.lifetime, Lua.lists, Lua.log, Lua.renewal, Scripts.toolCalls, Scripts.ledger,
+        Lua.clock, Lua.head, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.renewal, Scripts.toolCalls, Scripts.ledger,
         """
         local h, refusal = load()
         if not h then return {refusal} end
@@ -102,7 +102,8 @@ extension Scripts {
     /// ARGV from 9 on: the key, the prompt, the deciders as JSON, the deadline or 0, the event, the most events to keep or 0, how many approvals a session may have, the
     /// epoch or nothing. Answers 0, whether it was asked now (1 or 0), and the approval.
     static let ask = Lua.script(
-        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.lists, Lua.log, Lua.commit, Scripts.reading, Scripts.trimming, Scripts.approvals,
+        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.commit, Scripts.reading, Scripts.trimming,
+        Scripts.approvals,
         Scripts.ledger,
         Scripts.saying,
         """
@@ -129,7 +130,7 @@ extension Scripts {
         approval = {0, h.now, 0, deadline, ARGV[10], ARGV[11], '', '', ''}
         local said = say(h, ARGV[13], tonumber(ARGV[14]))
         store(h, 'a', key, approval)
-        commit(h, said)
+        commit(h, said, nil, string.format('b%.0f %s', h.seq, h.generation))
         return answer({0, 1}, key, approval)
         """)
 
@@ -138,7 +139,8 @@ extension Scripts {
     /// ARGV from 9 on: the key, the decision, who decides, the comment or nothing, the event, the most events to keep or 0. Answers 0, 0, and the
     /// approval.
     static let decide = Lua.script(
-        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.lists, Lua.log, Lua.commit, Scripts.reading, Scripts.trimming, Scripts.approvals,
+        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.commit, Scripts.reading, Scripts.trimming,
+        Scripts.approvals,
         Scripts.ledger,
         Scripts.saying,
         """
@@ -162,13 +164,13 @@ extension Scripts {
         approval[3], approval[7], approval[8], approval[9] = h.now, ARGV[10], ARGV[11], ARGV[12]
         local said = say(h, ARGV[13], tonumber(ARGV[14]))
         store(h, 'a', key, approval)
-        commit(h, said)
+        commit(h, said, nil, string.format('b%.0f %s', h.seq, h.generation))
         return answer({0, 0}, key, approval)
         """)
 
     /// Reads approvals: as ``calls``, with the statuses 0 pending, 1 decided, 2 expired.
     static let approvalsPage = Lua.script(
-        Lua.clock, Lua.head, Lua.lifetime, Lua.lists, Lua.log, Lua.renewal, Scripts.approvals, Scripts.ledger,
+        Lua.clock, Lua.head, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.renewal, Scripts.approvals, Scripts.ledger,
         """
         local h, refusal = load()
         if not h then return {refusal} end

@@ -19,7 +19,7 @@ extension Scripts {
             -- How many changes an entry shows, and how many numbers it has.
             local function count(fields)
               local letters = string.match(fields[8] or '', '^%a*')
-              if string.sub(letters, -1) ~= 'a' then return letters, math.max(1, #letters) end
+              if not string.find(letters, 'a', 1, true) then return letters, math.max(1, #letters) end
               local first, stored, generation = appended(fields[6])
               return letters, #letters - 1 + stored, first, generation
             end
