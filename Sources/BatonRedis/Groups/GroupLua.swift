@@ -18,8 +18,8 @@ enum GroupLua {
         local function writeRecord(r)
           return struct.pack(RECORD, r.token, r.due, r.attempt, r.flags, #r.consumer, #r.key) .. r.consumer .. r.key .. r.history
         end
-        -- Due times in the order in which they came about: of one millisecond, by token.
-        local function score(due, token) return due * 1024 + token % 1024 end
+        -- Due times; of one millisecond in the order of the topic, as far as the digits go.
+        local function score(due, order) return due * 1024 + order % 1024 end
         local function load(g, consumer)
           local f = redis.call('HMGET', g, 'settings', 'position', 'token', 'lost', 'generation', 'ahead', 'c:' .. consumer)
           if not f[1] then return nil end
@@ -123,7 +123,7 @@ enum GroupLua {
           local r = readRecord(bytes)
           r.flags, r.due = r.flags % 2, clock
           redis.call('HSET', q.g .. ':h', id, writeRecord(r))
-          redis.call('ZADD', q.g .. ':d', score(clock, 0), id)
+          redis.call('ZADD', q.g .. ':d', score(clock, orderOf(id)), id)
           redis.call('HSET', q.g .. ':k', key, id)
           q.isReleased = true
         end
@@ -152,7 +152,7 @@ enum GroupLua {
           local n = #q.hset
           q.hset[n + 1], q.hset[n + 2] = id, writeRecord(r)
           n = #q.dadd
-          q.dadd[n + 1], q.dadd[n + 2] = score(r.due, r.token), id
+          q.dadd[n + 1], q.dadd[n + 2] = score(r.due, orderOf(id)), id
         end
         """
 
@@ -222,7 +222,7 @@ enum GroupLua {
             for i, item in ipairs(fresh) do
               local token, id = q.token + i, item[1]
               hset[2 * i - 1], hset[2 * i] = id, struct.pack('>I6', token) .. rest
-              dadd[2 * i - 1], dadd[2 * i] = score(due, token), id
+              dadd[2 * i - 1], dadd[2 * i] = score(due, orderOf(id)), id
               oadd[2 * i - 1], oadd[2 * i] = orderOf(id), id
             end
             q.token, q.hset, q.dadd, q.oadd = q.token + #fresh, hset, dadd, oadd
@@ -448,7 +448,7 @@ enum GroupLua {
                 else
                   if r.key ~= '' then redis.call('HSET', q.g .. ':k', r.key, id) end
                   redis.call('HSET', q.g .. ':h', id, writeRecord(r))
-                  redis.call('ZADD', q.g .. ':d', score(clock, 0), id)
+                  redis.call('ZADD', q.g .. ':d', score(clock, orderOf(id)), id)
                   redis.call('ZADD', q.g .. ':o', orderOf(id), id)
                 end
                 if orderOf(id) > orderOf(q.position) then q.ahead = math.max(q.ahead, orderOf(id)) end
