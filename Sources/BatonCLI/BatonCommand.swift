@@ -35,7 +35,8 @@ enum BatonCommand {
             """,
         options: CommonOptions.declarations,
         commands: [
-            .serve, .sessions, .append, .events, .tail, .state, .lease, .tools, .approvals, .tokens, .doctor, .completion, .version,
+            .serve, .sessions, .append, .events, .tail, .state, .lease, .tools, .approvals, .topics, .signals, .tokens, .doctor,
+            .completion, .version,
         ])
 
     @MainActor

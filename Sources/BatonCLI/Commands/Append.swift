@@ -21,7 +21,7 @@ extension Command {
         arguments: [SessionName.argument, Argument(name: "FILE", help: "a file of events, - for standard input", count: .any)]
     ) { invocation in
         let key = try invocation.session()
-        let input = try AppendInput(invocation)
+        let input = try invocation.appendInput()
         return try await invocation.withStore(creating: true) { store in
             var appending = Appending(invocation, to: key, in: store)
             try await appending.run(input)
@@ -75,7 +75,7 @@ private struct Appending {
         expectedSeq = invocation[AppendOptions.expectedSeq]
     }
 
-    mutating func run(_ input: AppendInput) async throws {
+    mutating func run(_ input: LineInput<EventDraft>) async throws {
         var input = input
         var progress = Progress("appended", on: console)
         do {

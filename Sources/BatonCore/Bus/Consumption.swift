@@ -2,7 +2,8 @@ extension GroupHandle {
     /// Gives every event of the group that this consumer gets to `handler`, until the task is cancelled.
     ///
     /// - When the handler returns, the event is acknowledged; when it throws, it is rejected with the error's description and comes again after the
-    ///   group's back-off. An error that says it is ``TerminalFailure`` makes it a dead letter at once.
+    ///   group's back-off. An error that says it is ``TerminalFailure`` makes it a dead letter at once; a ``DelayedFailure`` says itself when the
+    ///   event comes again.
     /// - While an event is held, also before its handler begins, its lease is extended three times in each lease. When somebody else has got it all
     ///   the same, because this process stood still for too long, the handler's task is cancelled, and nothing it does is settled.
     /// - Cancelling the task drains: what is held and was not begun is released at once, handlers that run have `drain` to end before they are
@@ -11,20 +12,28 @@ extension GroupHandle {
     /// - Parameters:
     ///   - concurrency: the most handlers that run at a time, from 1 on.
     ///   - prefetch: how many events are held besides, ready to begin.
+    ///   - maximum: it ends by itself after this many hand-outs.
+    ///   - idle: it ends by itself when nothing is held and nothing has come for so long, 60 seconds at most; `nil` for never.
     /// - Throws: ``StoreError/noGroup`` when the group is not there any more; ``StoreError/storeClosed``. Other failures of the store are waited for.
     public func consume(
-        as consumer: String, concurrency: Int = 8, prefetch: Int = 0, drain: Duration = .seconds(30),
-        _ handler: @escaping @Sendable (Delivery) async throws -> Void
+        as consumer: String, concurrency: Int = 8, prefetch: Int = 0, drain: Duration = .seconds(30), upTo maximum: Int = .max,
+        endingAfter idle: Duration? = nil, _ handler: @escaping @Sendable (Delivery) async throws -> Void
     ) async throws(StoreError) {
         try Check.range(concurrency, 1...1000, "concurrency")
         try Check.range(prefetch, 0...1000, "prefetch")
         let consumption = Consumption(of: self, as: consumer, concurrency: concurrency, prefetch: prefetch, handler)
-        try await consumption.run(drain: drain)
+        try await consumption.run(drain: drain, maximum: maximum, idle: idle)
     }
 }
 
 /// A failure after which an event is not tried again.
 public protocol TerminalFailure: Error {}
+
+/// A failure that knows when another attempt makes sense.
+public protocol DelayedFailure: Error {
+    /// How long the event waits; 12 hours at most. The group's back-off when `nil`.
+    var delay: Duration? { get }
+}
 
 /// The events that one consumer holds: waiting to begin, or in the hands of a handler.
 private actor Consumption {
@@ -45,6 +54,7 @@ private actor Consumption {
     private var isDraining = false
     /// Woken when something is finished.
     private var waker: CheckedContinuation<Void, Never>?
+    private var finished = 0
 
     init(
         of group: GroupHandle, as consumer: String, concurrency: Int, prefetch: Int, _ handler: @escaping @Sendable (Delivery) async throws -> Void
@@ -58,21 +68,27 @@ private actor Consumption {
 
     private var held: Int { waiting.count + running.count }
 
-    func run(drain: Duration) async throws(StoreError) {
+    func run(drain: Duration, maximum: Int, idle: Duration?) async throws(StoreError) {
         guard let lease = try await lease() else { return }
         let heartbeat = Task { await self.beat(lease) }
         var failure: StoreError?
         var failures = 0
-        while !Task.isCancelled {
+        var left = maximum
+        while !Task.isCancelled, left > 0 {
             guard held < limit else {
-                await waitForRoom()
+                await waitForFewer(than: limit)
                 continue
             }
+            let before = finished
             do throws(StoreError) {
-                let received = try await group.receive(max: limit - held, wait: .seconds(20), as: consumer)
+                let received = try await group.receive(max: min(limit - held, left), wait: idle ?? .seconds(20), as: consumer)
                 failures = 0
+                left -= received.deliveries.count
                 waiting += received.deliveries
                 begin()
+                guard idle != nil, received.deliveries.isEmpty else { continue }
+                // What is held, or was until just now, may be what others of an ordered group wait for.
+                if held > 0 { await waitForFewer(than: held) } else if finished == before { break }
             } catch {
                 guard error.isRetryable || error.code == .cancelled else {
                     failure = error
@@ -82,6 +98,7 @@ private actor Consumption {
                 try? await Task.sleep(for: Backoff.delay(afterFailures: failures))
             }
         }
+        while failure == nil, !Task.isCancelled, held > 0 { await waitForFewer(than: held) }
         await end(within: drain)
         heartbeat.cancel()
         if let failure { throw failure }
@@ -114,6 +131,7 @@ private actor Consumption {
         let action = await Consumption.outcome(of: delivery, handler)
         if running[delivery.token]?.isFenced == false { await settle(delivery, action) }
         running[delivery.token] = nil
+        finished += 1
         begin()
         waker?.resume()
         waker = nil
@@ -127,7 +145,9 @@ private actor Consumption {
             return .acknowledge
         } catch {
             let reason = "\(error)".prefix(bytes: DeliveryFailure.maximumReasonBytes)
-            return error is any TerminalFailure ? .terminate(reason: reason) : .reject(delay: nil, reason: reason)
+            if error is any TerminalFailure { return .terminate(reason: reason) }
+            let delay = (error as? any DelayedFailure)?.delay.map { min(max(0, $0.milliseconds), GroupSettings.longestWait) }
+            return .reject(delay: delay, reason: reason)
         }
     }
 
@@ -148,7 +168,7 @@ private actor Consumption {
         }
     }
 
-    private func waitForRoom() async {
+    private func waitForFewer(than limit: Int) async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 if Task.isCancelled || held < limit { continuation.resume() } else { waker = continuation }

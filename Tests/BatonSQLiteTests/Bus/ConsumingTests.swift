@@ -130,6 +130,48 @@ struct ConsumingTests {
         }
     }
 
+    private struct Postponed: DelayedFailure {
+        var delay: Duration?
+    }
+
+    @Test("a failure that knows when another attempt makes sense is waited for so long, not as long as the group's back-off")
+    func delays() async throws {
+        try await withGroup(GroupSettings(backoffMilliseconds: 3_600_000, maximumBackoffMilliseconds: 3_600_000)) { topic, group in
+            try await publish(2, to: topic)
+            try await group.consume(as: "c", concurrency: 2, endingAfter: .zero) { delivery in
+                throw Postponed(delay: delivery.event.data.stringValue == "1" ? .seconds(1 << 40) : nil)
+            }
+            let due = try await topic.store.pending(in: "g", of: "t").elements.map(\.dueAt.milliseconds)
+            // A delay that no storage keeps is the longest that one does; the other is half by chance.
+            #expect(due[0] - due[1] > 10 * 3_600_000)
+            try await group.move(to: .start)
+            let attempts = Guarded<[Int]>([])
+            try await group.consume(as: "c", upTo: 4, endingAfter: .zero) { delivery in
+                attempts.withLock { $0.append(delivery.attempt) }
+                throw Postponed(delay: .zero)
+            }
+            #expect(attempts.withLock { $0.sorted() } == [1, 1, 2, 2])
+        }
+    }
+
+    @Test("it ends by itself after so many hand-outs, and when nothing is left, also of what waited for what it held")
+    func endingByItself() async throws {
+        try await withGroup(GroupSettings(isOrdered: true)) { topic, group in
+            try await publish(10, to: topic, key: "k")
+            let seen = Guarded<[String]>([])
+            let note = { @Sendable (delivery: Delivery) async throws in
+                try await Task.sleep(for: .milliseconds(10))
+                seen.withLock { $0.append(delivery.event.data.stringValue ?? "?") }
+            }
+            try await group.consume(as: "c", concurrency: 4, upTo: 3, note)
+            #expect(seen.withLock { $0 } == ["1", "2", "3"])
+            #expect(try await group.inspect().pending == 7)
+            try await group.consume(as: "c", concurrency: 4, prefetch: 4, endingAfter: .zero, note)
+            #expect(seen.withLock { $0 } == (1...10).map { "\($0)" })
+            #expect(try await group.inspect().oldestUnfinished == nil)
+        }
+    }
+
     @Test("no more handlers run at a time than are allowed")
     func concurrency() async throws {
         try await withGroup { topic, group in

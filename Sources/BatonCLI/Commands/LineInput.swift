@@ -7,40 +7,52 @@ internal import Glibc
 internal import Darwin
 #endif
 
-/// The events that `baton append` is to store, as they come in.
-struct AppendInput {
+extension Invocation {
+    /// The events that `baton append` is to store, as they come in.
+    func appendInput() throws -> LineInput<EventDraft> {
+        let files = arguments["FILE"] ?? []
+        let fields = [AppendOptions.role, AppendOptions.author, AppendOptions.type, AppendOptions.id]
+        if let content = self[AppendOptions.content] {
+            guard files.isEmpty else { throw UsageError(message: "--content and files exclude each other", command: path.text) }
+            let event = NewEvent(
+                JSON(string: content), id: self[AppendOptions.id], author: self[AppendOptions.author], role: self[AppendOptions.role],
+                type: self[AppendOptions.type])
+            return LineInput([try EventDraft(event)])
+        }
+        if let stray = fields.first(where: { self[$0] != nil }) {
+            throw UsageError(message: "\(stray.declaration.longFlag) goes with --content; in a file each event says it itself", command: path.text)
+        }
+        return LineInput(files, on: console, hint: "For one text: --content TEXT") { line throws(StoreError) in try EventDraft.batch(parsing: line) }
+    }
+}
+
+/// Drafts that are read from lines, as they come in.
+struct LineInput<Draft> {
     /// Left to read, the next first.
     private var sources: ArraySlice<String>
+    private let parse: ([UInt8]) throws(StoreError) -> [Draft]
     private var lines: LineReader?
-    private var pending: [EventDraft]
-    /// Found behind events that are still to be stored.
+    private var pending: [Draft]
+    /// Found behind drafts that are still to be stored.
     private var failure: (any Error)?
 
-    init(_ invocation: Invocation) throws {
-        let files = invocation.arguments["FILE"] ?? []
-        let fields = [AppendOptions.role, AppendOptions.author, AppendOptions.type, AppendOptions.id]
-        if let content = invocation[AppendOptions.content] {
-            guard files.isEmpty else { throw UsageError(message: "--content and files exclude each other", command: invocation.path.text) }
-            let event = NewEvent(
-                JSON(string: content), id: invocation[AppendOptions.id], author: invocation[AppendOptions.author],
-                role: invocation[AppendOptions.role], type: invocation[AppendOptions.type])
-            pending = [try EventDraft(event)]
-            sources = []
-            return
-        }
-        if let stray = fields.first(where: { invocation[$0] != nil }) {
-            throw UsageError(
-                message: "\(stray.declaration.longFlag) goes with --content; in a file each event says it itself", command: invocation.path.text)
-        }
-        pending = []
-        sources = files.isEmpty ? ["-"] : files[...]
-        if files.isEmpty, Terminal.isTerminal(0) {
-            invocation.console.say("Reading events, one JSON object a line; Control-D ends. For one text: --content TEXT")
-        }
+    /// Nothing but these.
+    init(_ drafts: [Draft]) {
+        pending = drafts
+        sources = []
+        parse = { _ in [] }
     }
 
-    /// The events of what can be read at once; nil at the end.
-    mutating func next() throws -> [EventDraft]? {
+    /// Those of the files, or of standard input when there are none.
+    init(_ files: [String], on console: Console, hint: String, _ parse: @escaping ([UInt8]) throws(StoreError) -> [Draft]) {
+        pending = []
+        sources = files.isEmpty ? ["-"] : files[...]
+        self.parse = parse
+        if files.isEmpty, Terminal.isTerminal(0) { console.say("Reading events, one JSON object a line; Control-D ends. \(hint)") }
+    }
+
+    /// The drafts of what can be read at once; nil at the end.
+    mutating func next() throws -> [Draft]? {
         if let failure { throw failure }
         if !pending.isEmpty {
             defer { pending = [] }
@@ -55,9 +67,9 @@ struct AppendInput {
                 lines = nil
                 continue
             }
-            var drafts: [EventDraft] = []
+            var drafts: [Draft] = []
             for (number, line) in found {
-                do throws(StoreError) { drafts += try EventDraft.batch(parsing: line) } catch {
+                do throws(StoreError) { drafts += try parse(line) } catch {
                     let place = "\(lines?.name ?? ""), line \(number): "
                     let error = StoreError(error.code, place + error.message, detail: error.detail)
                     guard !drafts.isEmpty else { throw error }
