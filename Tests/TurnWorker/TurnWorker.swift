@@ -7,55 +7,55 @@ import Glibc
 import Darwin
 #endif
 
-/// A worker that takes turns in sessions until it is killed: `TurnWorker ADDRESS APP HOLDER SESSIONS PARTS TTL-MILLISECONDS`.
+/// A worker that does one thing in the same sessions as others until it is killed: `TurnWorker turns|tools|approvals ADDRESS APP HOLDER SESSIONS …`.
 ///
-/// In every session it waits in line for a turn, stages some events, at random moments, and commits them. Each event says which turn it
-/// belongs to and how many there are; every turn that was acknowledged is a line on standard output: session, name of the turn, epoch.
-/// Now and then it also writes without staging, showing its epoch.
+/// What was acknowledged to it is a line on standard output.
 @main
 enum TurnWorker {
     static func main() async throws {
         let arguments = CommandLine.arguments
-        guard arguments.count == 7, let sessions = Int(arguments[4]), let parts = Int(arguments[5]), let ttl = Int(arguments[6]) else {
-            print("usage: TurnWorker ADDRESS APP HOLDER SESSIONS PARTS TTL-MILLISECONDS")
-            return
-        }
-        let store = try await SessionStore.open(arguments[1])
-        let (app, holder) = (arguments[2], arguments[3])
+        guard arguments.count >= 6, let sessions = Int(arguments[5]) else { return usage() }
+        let store = try await SessionStore.open(arguments[2])
+        let (app, holder, more) = (arguments[3], arguments[4], Array(arguments.dropFirst(6)))
         await withTaskGroup { group in
             for number in 0..<sessions {
-                group.addTask {
-                    // The names are right.
-                    guard let session = try? store.session("s\(number)", user: "u", app: app) else { return }
-                    while true { await turn(in: session, holder, parts, .milliseconds(ttl)) }
+                // The names are right.
+                guard let session = try? store.session("s\(number)", user: "u", app: app) else { continue }
+                switch arguments[1] {
+                case "turns":
+                    guard more.count == 2, let parts = Int(more[0]), let ttl = Int(more[1]) else { return usage() }
+                    let turns = Turns(session: session, holder: holder, parts: parts, ttl: .milliseconds(ttl))
+                    group.addTask { await turns.run() }
+                case "tools":
+                    guard more.count == 2, let hold = Int(more[1]) else { return usage() }
+                    let tools = Tools(session: session, holder: holder, effects: more[0], hold: .milliseconds(hold))
+                    group.addTask { await tools.run() }
+                case "approvals":
+                    let approvals = Approvals(store: store, session: session, holder: holder)
+                    group.addTask { await approvals.ask() }
+                    group.addTask { await approvals.decide() }
+                default: return usage()
                 }
             }
         }
     }
 
-    private static func turn(in session: Session, _ holder: String, _ parts: Int, _ ttl: Duration) async {
-        let name = "\(holder)-\(UInt64.random(in: 0...UInt64.max))"
-        do {
-            let epoch = try await session.turn(holder: holder, ttl: ttl, waiting: .seconds(60)) { turn in
-                for part in 0..<parts {
-                    try turn.append(event(name, "staged", part, turn.epoch, parts))
-                    try? await Task.sleep(for: .microseconds(Int.random(in: 0...4000)))
-                }
-                if Bool.random() {
-                    // Neither staged nor cancelled with the turn: the fence alone keeps it in its place.
-                    await Task { _ = try? await session.append(event(name, "direct", 0, turn.epoch, 1), epoch: turn.epoch) }.value
-                }
-                return turn.epoch
-            }
-            // At once: what waits in a buffer is lost with the process.
-            let line = Array("\(session.key.id) \(name) \(epoch)\n".utf8)
-            _ = write(STDOUT_FILENO, line, line.count)
-        } catch {
-            try? await Task.sleep(for: .milliseconds(5))
-        }
+    private static func usage() {
+        print(
+            """
+            usage: TurnWorker turns ADDRESS APP HOLDER SESSIONS PARTS TTL-MILLISECONDS
+                   TurnWorker tools ADDRESS APP HOLDER SESSIONS EFFECTS-FILE HOLD-MILLISECONDS
+                   TurnWorker approvals ADDRESS APP HOLDER SESSIONS
+            """)
     }
 
-    private static func event(_ turn: String, _ kind: String, _ part: Int, _ epoch: Int, _ parts: Int) throws(StoreError) -> NewEvent {
-        NewEvent(try JSON(parsing: #"{"turn":"\#(turn)","part":\#(part),"of":\#(parts),"epoch":\#(epoch)}"#), type: kind)
+    /// Writes a line at once and as a whole: what waits in a buffer is lost with the process.
+    static func say(_ line: String, to descriptor: Int32 = STDOUT_FILENO) {
+        let bytes = Array((line + "\n").utf8)
+        _ = write(descriptor, bytes, bytes.count)
+    }
+
+    static func pause(_ microseconds: ClosedRange<Int>) async {
+        try? await Task.sleep(for: .microseconds(Int.random(in: microseconds)))
     }
 }

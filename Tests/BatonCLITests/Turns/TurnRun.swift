@@ -1,7 +1,6 @@
 import Baton
 import BatonCore
 import BatonTesting
-import Glibc
 import Testing
 
 /// Worker processes that take turns in the same sessions, while some of them are killed and some are stopped for longer than their leases, at
@@ -45,69 +44,18 @@ struct TurnRun {
         let store = try await SessionStore.open(address)
         let keys = try (0..<sessions).map { try SessionKey(app: app, user: "u", id: "s\($0)") }
         for key in keys { _ = try await store.create(key) }
-        var random = SplitMix64(seed: seed)
-        var processes = try (0..<workers).map { try start($0) }
-        var ended: [ChildProcess] = []
-        defer { for process in processes { process.send(signal: SIGKILL) } }
-
-        try await eventually("all sessions are written to", every: .milliseconds(10)) { acknowledged(processes).count >= sessions }
-        var stopped: [(worker: Int, until: ContinuousClock.Instant)] = []
-        func wake(at now: ContinuousClock.Instant) {
-            for (worker, until) in stopped where until <= now { processes[worker].send(signal: SIGCONT) }
-            stopped.removeAll { $0.until <= now }
-        }
-        for _ in 0..<faults {
-            let pause = ContinuousClock.now + .milliseconds(Int.random(in: 1...150, using: &random))
-            while ContinuousClock.now < pause {
-                wake(at: .now)
-                try await Task.sleep(for: .milliseconds(1))
-            }
-            let worker = Int.random(in: 0..<workers, using: &random)
-            guard !stopped.contains(where: { $0.worker == worker }) else { continue }
-            if Bool.random(using: &random) {
-                processes[worker].send(signal: SIGKILL)
-                ended.append(processes[worker])
-                // By the same name: it fences what is left of its predecessor. Or by another, which has to wait.
-                processes[worker] = try start(Bool.random(using: &random) ? worker : worker + 1000 + ended.count)
-            } else {
-                processes[worker].send(signal: SIGSTOP)
-                stopped.append((worker, .now + .milliseconds(Int.random(in: 200...1900, using: &random))))
-            }
-        }
-        while !stopped.isEmpty {
-            wake(at: .now)
-            try await Task.sleep(for: .milliseconds(1))
-        }
-        // Nobody holds anybody up for good.
-        let before = acknowledged(processes + ended).count
-        try await eventually("turns go on", every: .milliseconds(10)) { acknowledged(processes + ended).count >= before + sessions }
-        for process in processes { process.send(signal: SIGKILL) }
-        for process in processes + ended { await process.exit() }
+        let (turns, _) = try await WorkerCrew.run(
+            ["turns", address, app], ["\(sessions)", "\(Self.parts)", "\(Self.ttl)"], workers: workers, faults: faults, seed: seed, progress: sessions
+        )
 
         var report = Report(faults: faults)
-        let told = acknowledged(processes + ended)
+        let told = turns.filter { $0.count == 3 }.map { (session: $0[0], turn: $0[1]) }
         report.acknowledged = told.count
         for key in keys {
             try await check(key, in: store, told: Set(told.filter { $0.session == key.id }.map(\.turn)), &report)
         }
         await store.close()
         return report
-    }
-
-    private func start(_ number: Int) throws -> ChildProcess {
-        let directory = BatonProcess.binary.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
-        return try ChildProcess(directory + "/TurnWorker", [address, app, "w\(number)", "\(sessions)", "\(Self.parts)", "\(Self.ttl)"])
-    }
-
-    /// What the workers said to have stored.
-    private func acknowledged(_ processes: [ChildProcess]) -> [(session: String, turn: String)] {
-        processes.flatMap { process in
-            // The last line may be half of one.
-            String(decoding: process.output, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false).dropLast().compactMap { line in
-                let words = line.split(separator: " ")
-                return words.count == 3 ? (String(words[0]), String(words[1])) : nil
-            }
-        }
     }
 
     private func check(_ key: SessionKey, in store: SessionStore, told: Set<String>, _ report: inout Report) async throws {

@@ -48,4 +48,58 @@ struct TurnTests {
             }
         }
     }
+
+    // MARK: - Tools and approvals
+
+    private func checkTools(_ name: String, workers: Int, sessions: Int, faults: Int, on address: String) async throws {
+        try await withTemporaryDirectory { directory in
+            var total = ToolRun.Report()
+            for run in 0..<Self.runs {
+                let seed = Self.firstSeed + UInt64(run)
+                total += try await ToolRun(
+                    address: address, seed: seed, workers: workers, sessions: sessions, faults: faults, directory: directory
+                ).check()
+            }
+            #expect(total.effects > 0 && total.told >= total.effects - total.ambiguous)
+            if Self.runs > 1 { print("\(name): \(Self.runs) runs, \(total)") }
+        }
+    }
+
+    private func checkApprovals(_ name: String, workers: Int, sessions: Int, faults: Int, on address: String) async throws {
+        var total = ApprovalRun.Report()
+        for run in 0..<Self.runs {
+            let seed = Self.firstSeed + UInt64(run)
+            total += try await ApprovalRun(address: address, seed: seed, workers: workers, sessions: sessions, faults: faults).check()
+        }
+        #expect(total.decided > 0 && total.answers > 0)
+        if Self.runs > 1 { print("\(name): \(Self.runs) runs, \(total)") }
+    }
+
+    @Test("tools of Redis sessions run at most once, and models see whole rounds")
+    func tools() async throws {
+        try await RedisServer.with { server in
+            try await checkTools("tools on Redis", workers: 4, sessions: 4, faults: 12, on: "redis://127.0.0.1:\(server.port)")
+        }
+    }
+
+    @Test("tools of sessions in one file run at most once, and models see whole rounds")
+    func toolsOnAFile() async throws {
+        try await withTemporaryDirectory { directory in
+            try await checkTools("tools on a file", workers: 3, sessions: 3, faults: 8, on: "sqlite:\(directory)/a.db")
+        }
+    }
+
+    @Test("questions in Redis are decided once, whoever asks and decides")
+    func approvals() async throws {
+        try await RedisServer.with { server in
+            try await checkApprovals("approvals on Redis", workers: 4, sessions: 2, faults: 12, on: "redis://127.0.0.1:\(server.port)")
+        }
+    }
+
+    @Test("questions in one file are decided once, whoever asks and decides")
+    func approvalsOnAFile() async throws {
+        try await withTemporaryDirectory { directory in
+            try await checkApprovals("approvals on a file", workers: 3, sessions: 2, faults: 8, on: "sqlite:\(directory)/a.db")
+        }
+    }
 }
