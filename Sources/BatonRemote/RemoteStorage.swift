@@ -13,7 +13,7 @@ internal import Synchronization
 /// Limits and lifetimes are the daemon's. Its access tokens are not reachable over HTTP.
 public final class RemoteStorage: Storage {
     let daemon: DaemonClient
-    private let watches: WatchList
+    let watches: WatchList
     private let durability: Durability?
 
     /// A storage at the address of a daemon. Nothing is sent yet.

@@ -37,12 +37,13 @@ private struct RemoteFixture: StorageFixture {
 
 /// A remote storage whose `.store` scope is answered by the storage behind the daemon, because HTTP does not show it. Everything else
 /// passes through.
-private struct WithoutTokens: Storage, BranchForwarding, LedgerForwarding {
+private struct WithoutTokens: Storage, BranchForwarding, LedgerForwarding, TopicForwarding {
     let remote: RemoteStorage
     let local: SQLiteStorage
     var branches: RemoteStorage { remote }
 
     var ledger: RemoteStorage { remote }
+    var topics: RemoteStorage { remote }
 
     func create(_ draft: SessionDraft, at key: SessionKey) async throws(StoreError) -> (session: SessionSnapshot, created: Bool) {
         try await remote.create(draft, at: key)
@@ -113,6 +114,12 @@ struct RemoteContractTests {
 
     @Test("a promise", arguments: kept)
     func promise(_ contract: StorageContract) async throws { try await contract.run(on: RemoteFixture()) }
+
+    @Test("a promise of the event bus", arguments: StorageContract.bus)
+    func busPromise(_ contract: StorageContract) async throws { try await contract.run(on: RemoteFixture()) }
+
+    @Test("groups do as their model does, with random operations", arguments: 1...8 as ClosedRange<UInt64>)
+    func randomGroups(seed: UInt64) async throws { try await RandomGroups(seed: seed).check(RemoteFixture()) }
 
     @Test("a watched session is hinted at when somebody else appends, and when it is deleted")
     func watching() async throws {

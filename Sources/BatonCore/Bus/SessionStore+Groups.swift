@@ -94,7 +94,6 @@ extension SessionStore {
         let (group, topic) = (try Name.checked(group, "the group"), try Name.checked(topic, "the topic"))
         let consumer = try Name.checked(consumer, "the consumer")
         let settlements = try settlements.checked()
-        guard !settlements.isEmpty else { return [] }
         return try await perform(.settle) { () throws(StoreError) in
             try await self.storage.settle(settlements, of: topic, as: consumer, in: group)
         }

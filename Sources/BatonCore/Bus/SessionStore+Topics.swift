@@ -41,6 +41,25 @@ extension SessionStore {
         }
     }
 
+    /// Calls `listener` whenever something may be new for readers or consumers of a topic, on any thread, until the observation is cancelled. It has
+    /// to return at once.
+    /// - Throws: ``StoreError/Code/invalidName``.
+    public func watch(topic: String, _ listener: @escaping @Sendable () -> Void) throws(StoreError) -> StorageObservation {
+        let key = TopicLog.Key(try Name.checked(topic, "the topic"))
+        let hints = storage.observe { hint in
+            switch TopicLog.concern(of: hint) {
+            case .none: break
+            case .one(let topic): if topic == key { listener() }
+            case .all: listener()
+            }
+        }
+        let watch = storage.watch(topic: key.name)
+        return StorageObservation {
+            watch.cancel()
+            hints.cancel()
+        }
+    }
+
     // MARK: - Topics as a whole
 
     /// What is known of a topic.

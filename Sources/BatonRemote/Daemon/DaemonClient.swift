@@ -109,6 +109,11 @@ extension StoreError {
         if let current = document["current"]?.intValue { detail = .current(current) }
         if let earliest = offset("earliest"), let tail = offset("tail"), let generation = document["generation"]?.stringValue {
             detail = .gone(earliest: earliest, tail: tail, generation: generation)
+        } else if let earliest = document["earliest"]?.stringValue, let tail = document["tail"]?.stringValue,
+            let generation = document["generation"]?.stringValue
+        {
+            // Offsets of several shards, which only topics have.
+            detail = .topicGone(earliest: TopicOffset(earliest), tail: TopicOffset(tail), generation: generation)
         }
         if let replicas = document["confirmedReplicas"]?.intValue {
             detail = .unconfirmed(

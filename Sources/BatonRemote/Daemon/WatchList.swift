@@ -2,20 +2,41 @@ internal import BatonCore
 internal import BatonHTTP
 internal import Synchronization
 
-/// The sessions that somebody follows, each with an event stream of the daemon as the source of hints.
+/// The sessions and topics that somebody follows, each with an event stream of the daemon as the source of hints.
 ///
-/// No change is missed: whenever a stream has been opened, and whenever it broke, the session is hinted, because what changed
+/// No change is missed: whenever a stream has been opened, and whenever it broke, there is a hint, because what changed
 /// before or meanwhile is not on it. While no stream can be opened, each attempt is a hint, so that following goes on by polling.
 final class WatchList: Sendable {
     private struct State {
         var observers: [Int: @Sendable (StorageHint) -> Void] = [:]
-        var watches: [SessionKey: Watch] = [:]
+        var watches: [Watched: Watch] = [:]
         var lastNumber = 0
         var isClosed = false
 
         mutating func nextNumber() -> Int {
             lastNumber += 1
             return lastNumber
+        }
+    }
+
+    /// What is watched; names are compared as bytes.
+    private enum Watched: Hashable {
+        case session(SessionKey)
+        case topic(TopicLog.Key)
+
+        var hint: StorageHint {
+            switch self {
+            case .session(let key): .session(key)
+            case .topic(let key): .topic(key.name)
+            }
+        }
+
+        /// The stream that says when something is new.
+        func events(at daemon: DaemonClient, _ options: EventSource.Options) -> EventSource {
+            switch self {
+            case .session(let key): daemon.client.events(key.path + "/events", query: "after=now", options: options)
+            case .topic(let key): daemon.client.events(TopicAddress.path(key.name) + "/hints", options: options)
+            }
         }
     }
 
@@ -40,7 +61,11 @@ final class WatchList: Sendable {
         return StorageObservation { [weak self] in self?.state.withLock { $0.observers[number] = nil } }
     }
 
-    func watch(_ key: SessionKey) -> StorageObservation {
+    func watch(_ key: SessionKey) -> StorageObservation { watch(.session(key)) }
+
+    func watch(topic name: String) -> StorageObservation { watch(.topic(TopicLog.Key(name))) }
+
+    private func watch(_ key: Watched) -> StorageObservation {
         let number: Int? = state.withLock { state in
             guard !state.isClosed else { return nil }
             let number = state.nextNumber()
@@ -48,7 +73,7 @@ final class WatchList: Sendable {
                 state.watches[key]?.holders.insert(number)
             } else {
                 let daemon = daemon
-                let hint: @Sendable () -> Void = { [weak self] in self?.hint(.session(key)) }
+                let hint: @Sendable () -> Void = { [weak self] in self?.hint(key.hint) }
                 let task = Task { await WatchList.listen(to: key, at: daemon, hint: hint) }
                 state.watches[key] = Watch(holders: [number], task: task)
             }
@@ -67,7 +92,7 @@ final class WatchList: Sendable {
         for task in tasks { task.cancel() }
     }
 
-    private func end(_ number: Int, _ key: SessionKey) {
+    private func end(_ number: Int, _ key: Watched) {
         let task: Task<Void, Never>? = state.withLock { state in
             guard state.watches[key]?.holders.remove(number) != nil, state.watches[key]?.holders.isEmpty == true else { return nil }
             return state.watches.removeValue(forKey: key)?.task
@@ -79,7 +104,7 @@ final class WatchList: Sendable {
         for observer in state.withLock({ Array($0.observers.values) }) { observer(hint) }
     }
 
-    private static func listen(to key: SessionKey, at daemon: DaemonClient, hint: @escaping @Sendable () -> Void) async {
+    private static func listen(to key: Watched, at daemon: DaemonClient, hint: @escaping @Sendable () -> Void) async {
         let failures = FailureCount()
         while !Task.isCancelled {
             var options = EventSource.Options()
@@ -91,11 +116,11 @@ final class WatchList: Sendable {
             }
             options.interrupted = { _, _ in hint() }
             // Only that something came counts: the events are read like any others, so that there is one way to read them.
-            var events = daemon.client.events(key.path + "/events", query: "after=now", options: options).makeAsyncIterator()
+            var events = key.events(at: daemon, options).makeAsyncIterator()
             do throws(HTTPError) {
                 while try await events.next() != nil { hint() }
             } catch {
-                // The daemon refuses: the session is gone, or the token. The follower's own read tells which.
+                // The daemon refuses: what is watched is gone, or the token. The follower's own read tells which.
             }
             hint()
             try? await Task.sleep(for: Backoff.delay(afterFailures: failures.increment()))

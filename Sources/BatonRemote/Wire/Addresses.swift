@@ -49,6 +49,18 @@ extension StateScope {
     }
 }
 
+/// Where the daemon keeps topics, groups and signals.
+enum TopicAddress {
+    /// The address of a topic.
+    static func path(_ topic: String) -> String { "/v1/topics/\(PercentEncoding.encode(topic))" }
+
+    /// The address of a group.
+    static func path(_ group: String, of topic: String) -> String { "\(path(topic))/groups/\(PercentEncoding.encode(group))" }
+
+    /// The address of a channel.
+    static func path(ofSignals channel: String) -> String { "/v1/signals/\(PercentEncoding.encode(channel))" }
+}
+
 extension Cursor {
     var wireForm: String {
         switch self {

@@ -32,7 +32,3 @@ extension Approval {
             decidedAt: value.time("decidedAt"))
     }
 }
-
-extension JSON {
-    fileprivate func time(_ name: String) -> Timestamp? { self[name]?.stringValue.flatMap { Timestamp($0) } }
-}

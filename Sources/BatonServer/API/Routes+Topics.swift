@@ -74,6 +74,11 @@ extension Route {
             let page = try await api.store.events(in: topic, query)
             return .json(reserving: 128 + page.events.reduce(0) { $0 + $1.data.bytes.count + 256 }) { $0.page(page, of: topic) }
         },
+        .get(
+            topic + "/hints", "watchTopic",
+            "An event stream that says when something may be new for readers and consumers of the topic: events, or deliveries given back.",
+            responses: [(200, nil)]
+        ) { api, call in try api.streamHints(call.variables[0]) },
     ]
 
     /// The one operation of the bus that credentials which are limited to apps or users may call; see ``Call/topicFilter()``.

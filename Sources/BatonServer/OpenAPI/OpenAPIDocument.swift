@@ -79,7 +79,9 @@ struct OpenAPIDocument {
                 writer.name(String(status))
                 let reason = Status(status).reason
                 guard let schema else {
-                    let stream = route.operation == "listenToSignals" ? #","content":{"text/event-stream":{"schema":{"type":"string"}}}"# : ""
+                    let stream =
+                        ["listenToSignals", "watchTopic"].contains(route.operation)
+                        ? #","content":{"text/event-stream":{"schema":{"type":"string"}}}"# : ""
                     writer.raw(#"{"description":"\#(reason)"\#(stream)}"#.utf8)
                     continue
                 }
