@@ -29,6 +29,8 @@ public final class HTTPClient: Sendable {
         public var connectTimeout: Duration = .seconds(10)
         /// For a whole request, unless it brings its own deadline.
         public var requestTimeout: Duration = .seconds(30)
+        /// Which addresses may be connected to, asked after a name was looked up; nil allows all.
+        public var allowsAddress: (@Sendable (SocketAddress) -> Bool)?
         /// Bounds of an answer; the body's does not apply to streams.
         public var limits: Limits
 
@@ -194,9 +196,7 @@ public final class HTTPClient: Sendable {
 
     private func encode(_ request: Request) throws(HTTPError) -> [[UInt8]] {
         let path = url.basePath + request.path
-        guard path.utf8.first == 0x2f, path.utf8.allSatisfy({ ByteClass.target.contains($0) && $0 != 0x3f }),
-            request.rawQuery?.utf8.allSatisfy(ByteClass.target.contains) ?? true
-        else { throw HTTPError(.invalidURL, "path and query must be percent-encoded, and the path must begin with /") }
+        guard request.hasValidTarget else { throw HTTPError(.invalidURL, "path and query must be percent-encoded, and the path must begin with /") }
         guard !request.method.description.isEmpty, request.method.description.utf8.allSatisfy(ByteClass.token.contains) else {
             throw HTTPError(.invalidURL, "the method is not a token")
         }

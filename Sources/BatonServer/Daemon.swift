@@ -16,6 +16,8 @@ public final class Daemon: Sendable {
     private let server: HTTPServer
     private let store: SessionStore
     private let access: Access
+    private let webHooks: WebHooks
+    private let groups: GroupGauges
     private let loops: [EventLoop]
     private let tls: TLSServerContext?
     private let logger: Logger
@@ -80,9 +82,14 @@ public final class Daemon: Sendable {
         self.loops = loops
         self.logger = logger
         drain = configuration.drain
+        webHooks = WebHooks(
+            store: store, policy: configuration.webHooks, loop: loops[0], metrics: metrics.registry, logger: logger.labelled("webhooks"),
+            drain: configuration.drain)
+        groups = GroupGauges(store)
         metrics.observe(store)
+        metrics.observe(groups)
         metrics.observe(loops)
-        refreshing = Daemon.refresh(access, logger)
+        refreshing = Daemon.refresh(access, webHooks, logger)
         logger.info(
             "serving",
             [
@@ -103,22 +110,30 @@ public final class Daemon: Sendable {
         }
     }
 
-    /// Stops in order: no new connections, those who wait for deliveries are answered at once, requests finish, streams end and can be resumed
+    /// Stops in order: no new connections, no new requests of web hooks, those who wait for deliveries are answered at once, requests finish, streams end and can be resumed
     /// elsewhere; then the store is closed.
     public func stop() async {
         let connections = await server.connectionCount()
         logger.notice("stopping", ["connections": .int(connections)])
         refreshing.cancel()
+        async let unsent: Void = webHooks.stop()
         store.endWaits()
         let aborted = await server.drain(within: drain)
+        await unsent
+        await groups.close()
         await store.close()
         for loop in loops { await loop.shutdown() }
         logger.notice("stopped", ["aborted": .int(aborted)])
     }
 
-    private static func refresh(_ access: Access, _ logger: Logger) -> Task<Void, Never> {
+    /// Looks for what was changed in the store, by other processes.
+    private static func refresh(_ access: Access, _ webHooks: WebHooks, _ logger: Logger) -> Task<Void, Never> {
         Task {
             while !Task.isCancelled {
+                do throws(StoreError) { try await webHooks.refresh() } catch {
+                    if Task.isCancelled { return }
+                    logger.warning("web hooks could not be read; those known go on", ["error": .string("\(error)")], limit: .perMinute(2))
+                }
                 try? await Task.sleep(for: Access.refreshInterval)
                 do throws(StoreError) { try await access.refresh() } catch {
                     if Task.isCancelled { return }

@@ -30,6 +30,9 @@ public struct DaemonConfiguration: Sendable {
     /// How long a kept connection may be silent.
     public var idleTimeout: Duration
 
+    /// Where web hooks may lead.
+    public var webHooks: WebHookPolicy
+
     /// The defaults: an SQLite file in the current directory, served at 127.0.0.1:4437.
     public init(addresses: [SocketAddress] = [.loopback(port: 4437)], store: StoreAddress = .sqlite(path: "baton.db")) {
         self.addresses = addresses
@@ -43,5 +46,6 @@ public struct DaemonConfiguration: Sendable {
         loops = 1
         requestTimeout = .seconds(30)
         idleTimeout = .seconds(75)
+        webHooks = WebHookPolicy()
     }
 }

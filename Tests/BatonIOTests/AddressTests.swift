@@ -40,6 +40,33 @@ struct AddressTests {
         #expect(try Endpoint("unix:/x").host == nil)
     }
 
+    @Test(
+        "of this machine, a private network, a group or a document is not one of the Internet, however it is written",
+        arguments: [
+            "0.0.0.0", "0.1.2.3", "10.0.0.1", "10.255.255.255", "100.64.0.1", "100.127.255.255", "127.0.0.1", "127.255.255.254", "169.254.169.254",
+            "172.16.0.1", "172.31.255.255", "192.0.0.8", "192.0.2.1", "192.88.99.1", "192.168.0.1", "198.18.0.1", "198.19.255.255", "198.51.100.7",
+            "203.0.113.9", "224.0.0.1", "239.255.255.255", "240.0.0.1", "255.255.255.255", "::", "::1", "::ffff:127.0.0.1", "::ffff:10.1.2.3",
+            "::127.0.0.1", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::1", "100::1", "2001::1", "2001:1ff:ffff::1", "2001:db8::1",
+            "2002:7f00:1::1", "2002:c0a8:101::", "3fff::1", "4000::1", "5f00::1", "fc00::1", "fd12:3456::1", "fe80::1", "fec0::1", "ff02::1",
+        ])
+    func notGlobal(_ text: String) throws {
+        #expect(try #require(SocketAddress(numericHost: text, port: 80)).isGlobal == false)
+    }
+
+    @Test(
+        "of the Internet is one, at the edges of what is not",
+        arguments: [
+            "1.0.0.0", "8.8.8.8", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "126.255.255.255", "128.0.0.0", "169.253.255.255",
+            "172.15.255.255", "172.32.0.0", "192.0.1.1", "192.167.255.255", "198.17.255.255", "198.20.0.0", "223.255.255.255", "2000::1",
+            "2001:200::1", "2001:4860:4860::8888", "2606:4700::1111", "2002:808:808::1", "3ffe::1", "::ffff:8.8.8.8", "64:ff9b::808:808",
+        ])
+    func global(_ text: String) throws {
+        #expect(try #require(SocketAddress(numericHost: text, port: 80)).isGlobal)
+    }
+
+    @Test("of a Unix socket is of this machine")
+    func unixIsLocal() { #expect(!SocketAddress.unix("/run/x").isGlobal) }
+
     @Test("is found for a name, and a name that has none is an error")
     func resolving() async throws {
         try await withLoop { loop in

@@ -1,5 +1,6 @@
 import BatonIO
 import Glibc
+import Synchronization
 import Testing
 
 @Suite("Connecting")
@@ -19,6 +20,32 @@ struct ConnectTests {
             }
             #expect(missing?.code == .refused)
         }
+    }
+
+    @Test("goes to no address that is not allowed, also when a name leads there")
+    func allowedAddresses() async throws {
+        try await withLoop { loop in
+            for endpoint in [Endpoint.address(.loopback(port: 1)), .host("localhost", port: 1)] {
+                let seen = Seen()
+                let error = await failure {
+                    try await Channel.connect(to: endpoint, on: loop, deadline: .after(.seconds(5))) { address in
+                        seen.addresses.withLock { $0.append(address) }
+                        return address.isGlobal
+                    }
+                }
+                #expect(error?.code == .permissionDenied)
+                #expect(seen.addresses.withLock { $0 }.contains(.loopback(port: 1)))
+            }
+            let allowed = await failure {
+                try await Channel.connect(to: .host("localhost", port: 1), on: loop, deadline: .after(.seconds(5))) { $0 == .loopback(port: 1) }
+            }
+            // It was tried: nobody listens there.
+            #expect(allowed?.code == .refused)
+        }
+    }
+
+    private final class Seen: Sendable {
+        let addresses = Mutex<[SocketAddress]>([])
     }
 
     /// A listening socket whose backlog is full: the kernel lets further connections wait for ever.

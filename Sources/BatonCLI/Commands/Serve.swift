@@ -57,6 +57,11 @@ enum ServeOptions {
         repeated: "allow-host", "NAME", help: "Answer requests to this host without a token, besides those to local names")
     static let allowedOrigins = Option<[String]>(
         repeated: "allow-origin", "ORIGIN", help: "Let pages of this origin read and write; * for all")
+    static let webHooksAllowPrivate = Option<Bool>.flag(
+        "webhooks-allow-private", help: "Send web hooks to private addresses, this machine included, and unencrypted, too")
+    static let webHookAuthorities = Option<String?>(
+        "webhooks-ca-file", "FILE", help: "Trust these authorities (PEM) for the receivers of web hooks, instead of the system's",
+        traits: OptionTraits(completesFiles: true))
     static let logLevel = Option<Logger.Level>("log-level", "LEVEL", default: .info, help: "The least that is logged")
     static let logFormat = Option<LogFormat>("log-format", "FORMAT", default: .text, help: "How the log is written")
     static let pidFile = Option<String?>(
@@ -68,6 +73,7 @@ enum ServeOptions {
     static let declarations = [
         listen.declaration, certificate.declaration, key.declaration, clientAuthorities.declaration, drain.declaration,
         maximumBody.declaration, maximumConnections.declaration, loops.declaration, allowedHosts.declaration, allowedOrigins.declaration,
+        webHooksAllowPrivate.declaration, webHookAuthorities.declaration,
         logLevel.declaration, logFormat.declaration, pidFile.declaration, readyDescriptor.declaration,
     ]
 }
@@ -151,6 +157,8 @@ private struct Service {
         configuration.loops = invocation[ServeOptions.loops]
         configuration.allowedHosts = invocation[ServeOptions.allowedHosts]
         configuration.allowedOrigins = invocation[ServeOptions.allowedOrigins]
+        configuration.webHooks.allowsPrivate = invocation[ServeOptions.webHooksAllowPrivate]
+        configuration.webHooks.authorities = invocation[ServeOptions.webHookAuthorities]
         return configuration
     }
 

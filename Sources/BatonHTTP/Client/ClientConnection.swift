@@ -132,7 +132,9 @@ final class ClientConnection: ChannelHandler, @unchecked Sendable {
                 position += consumed
             }
         } catch {
-            fail(HTTPError(error.code, error.message, status: head?.status, requestWasSent: true))
+            // A head that announces too much is never taken, and its status is known all the same.
+            let status = head?.status ?? (error.code == .tooLarge ? error.status : nil)
+            fail(HTTPError(error.code, error.message, status: status, requestWasSent: true))
         }
         return position
     }

@@ -39,7 +39,8 @@ final class ConnectionPool: @unchecked Sendable {
         // A place is ours now, counted.
         do throws(IOError) {
             let limit = min(deadline, .after(configuration.connectTimeout))
-            let channel = try await Channel.connect(to: url.endpoint, on: loop, tls: configuration.tls, deadline: limit)
+            let channel = try await Channel.connect(
+                to: url.endpoint, on: loop, tls: configuration.tls, deadline: limit, allowing: configuration.allowsAddress)
             let connection = ClientConnection(channel, pool: self, limits: configuration.limits)
             guard !isClosed else {
                 channel.close()

@@ -32,6 +32,12 @@ public struct Request: Sendable {
         self.body = body
     }
 
+    /// Whether path and query may stand in a request line: percent-encoded, the path beginning with `/`.
+    public var hasValidTarget: Bool {
+        path.utf8.first == 0x2f && path.utf8.allSatisfy { ByteClass.target.contains($0) && $0 != 0x3f }
+            && rawQuery?.utf8.allSatisfy(ByteClass.target.contains) ?? true
+    }
+
     /// The percent-decoded components between the slashes of the path; `/` has one, which is empty.
     ///
     /// - Throws: `HTTPError` with code `invalidEncoding` naming the component.

@@ -140,7 +140,9 @@ public struct ResponseParser: Sendable {
         if method == .head || head.status.forbidsBody { return .complete }
         if framing.isChunked { return .body(.chunked(limits: limits)) }
         guard let length = framing.contentLength else { return .body(.untilClose(limits: limits)) }
-        guard length <= limits.bodyBytes else { throw HTTPError(.tooLarge, "the answer is longer than \(limits.bodyBytes) bytes") }
+        guard length <= limits.bodyBytes else {
+            throw HTTPError(.tooLarge, "the answer is longer than \(limits.bodyBytes) bytes", status: head.status)
+        }
         return .body(.fixed(length, limits: limits))
     }
 }

@@ -8,17 +8,25 @@ extension Channel {
     /// The channel reads nothing before `start(_:)`, which has to be called on `loop`, as everything on a channel.
     /// - Parameters:
     ///   - tls: encrypts, and checks that the peer's certificate is for the host of `endpoint`; nil is plain.
+    ///   - isAllowed: which addresses may be connected to. It sees the very addresses that are tried, so that a name cannot lead elsewhere
+    ///     after it was looked at.
     ///   - deadline: for the whole: looking up, all addresses, TLS.
-    /// - Throws: why the last address failed: `refused`, `timedOut`, `unreachable`, `tls`…; or `resolution`, `cancelled`, `shutdown`.
+    /// - Throws: why the last address failed: `refused`, `timedOut`, `unreachable`, `tls`…; or `resolution`, `permissionDenied` when no address
+    ///   is allowed, `cancelled`, `shutdown`.
     public static func connect(
-        to endpoint: Endpoint, on loop: EventLoop, tls: TLSClientContext? = nil, options: Options = Options(), deadline: Deadline
+        to endpoint: Endpoint, on loop: EventLoop, tls: TLSClientContext? = nil, options: Options = Options(), deadline: Deadline,
+        allowing isAllowed: (@Sendable (SocketAddress) -> Bool)? = nil
     ) async throws(IOError) -> Channel {
-        let addresses: [SocketAddress]
+        var addresses: [SocketAddress]
         switch endpoint {
         case .address(let address): addresses = [address]
         case .host(let host, let port): addresses = try await Resolver.addresses(of: host, port: port, on: loop, deadline: deadline)
         }
         var failure = IOError(.resolution, "connect to \(endpoint): it has no address")
+        if let isAllowed {
+            addresses.removeAll { !isAllowed($0) }
+            if addresses.isEmpty { failure = IOError(.permissionDenied, "connect to \(endpoint): its address is not an allowed one") }
+        }
         for (position, address) in addresses.enumerated() {
             do {
                 let share = share(of: deadline, amongst: addresses.count - position)

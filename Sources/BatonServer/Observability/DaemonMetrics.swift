@@ -16,6 +16,7 @@ final class DaemonMetrics: HTTPServerObserver {
     private let streamEnds: Family<Counter>
     private let operations: [SessionStore.Operation: Histogram]
     private let failures: Family<Counter>
+    private let publishesRefused: Counter
     private let logger: Logger
 
     init(registry: Metrics, logger: Logger) {
@@ -35,11 +36,16 @@ final class DaemonMetrics: HTTPServerObserver {
         operations = Dictionary(uniqueKeysWithValues: SessionStore.Operation.allCases.map { ($0, durations.series($0.rawValue)) })
         failures = registry.counters(
             "baton_store_errors_total", help: "Operations of the store that failed, by code.", labels: ["operation", "code"])
+        publishesRefused = registry.counter(
+            "baton_topic_publishes_refused_total",
+            help: "Publishes that were refused because a topic is full of events that a group has not finished.")
     }
 
     func record(_ operation: SessionStore.Operation, _ duration: Duration, _ error: StoreError?) {
         operations[operation]?.record(duration)
-        if let error { failures.series(operation.rawValue, error.code.rawValue).increment() }
+        guard let error else { return }
+        failures.series(operation.rawValue, error.code.rawValue).increment()
+        if operation == .publishEvents, error.code == .tooManyRequests { publishesRefused.increment() }
     }
 
     /// Shows the store's own numbers at every scrape.
@@ -51,6 +57,13 @@ final class DaemonMetrics: HTTPServerObserver {
                 MetricSample("baton_store_\($0.name)", help: $0.help, isCounter: $0.isCounter, labels: $0.labels, value: $0.value)
             }
         }
+    }
+
+    /// Shows how far groups are behind.
+    func observe(_ groups: GroupGauges) {
+        // Read when they are first asked for.
+        _ = groups.current
+        registry.collect { [weak groups] in groups?.current }
     }
 
     /// Shows what the event loops have been through.

@@ -13,10 +13,14 @@ struct LiveDaemon {
     let client: HTTPClient
     let session = "/v1/apps/a/users/u/sessions/s"
 
-    init(policy: StorePolicy = StorePolicy(), store: StoreAddress = .memory) async throws {
+    init(
+        policy: StorePolicy = StorePolicy(), store: StoreAddress = .memory, webHooks: WebHookPolicy = WebHookPolicy(),
+        drain: Duration = .seconds(2)
+    ) async throws {
         var configuration = DaemonConfiguration(addresses: [.loopback(port: 0)], store: store)
         configuration.storeConfiguration.policy = policy
-        configuration.drain = .seconds(2)
+        configuration.drain = drain
+        configuration.webHooks = webHooks
         daemon = try await Daemon(configuration, logger: .disabled)
         var connections = HTTPClient.Configuration()
         connections.maximumConnections = 256
