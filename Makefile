@@ -9,7 +9,7 @@ PREFIX ?= /usr/local
 RELEASE := -c release --static-swift-stdlib
 SWIFT_SOURCES := Package.swift Sources Tests Benchmarks Examples
 
-.PHONY: help run test unit-test examples lint format bench build install uninstall clean dependencies
+.PHONY: help run test unit-test faults examples lint format bench build install uninstall clean dependencies
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ test: dependencies ## install what is missing, build, lint, run every test
 
 unit-test: .build/python/bin/python3
 	@scripts/test
+
+faults: dependencies ## kill processes and servers at random; ARGS="--minutes 10 --seed 7 --on redis"
+	@swift build --build-tests
+	@scripts/faults $(ARGS)
 
 examples: dependencies ## run the examples
 	@swift build --product baton

@@ -64,6 +64,9 @@ let package = Package(
             name: "BatonTesting", dependencies: ["BatonCore", "BatonTelemetry", "CBatonPlatform"], path: "Tests/BatonTesting", swiftSettings: flags),
         .executableTarget(
             name: "TurnWorker", dependencies: ["Baton", "BatonCore"], path: "Tests/TurnWorker", swiftSettings: flags),
+        .executableTarget(
+            name: "BusWorker", dependencies: ["Baton", "BatonCore", "BatonSQLite", "BatonTesting", "CBatonSQLite"], path: "Tests/BusWorker",
+            swiftSettings: flags),
         .target(name: "CBatonAllocations", path: "Tests/CBatonAllocations"),
         .testTarget(name: "BatonTelemetryTests", dependencies: ["BatonTelemetry", "BatonTesting"], swiftSettings: flags),
         .testTarget(name: "BatonIOTests", dependencies: ["BatonIO", "BatonTesting", "CBatonPlatform"], swiftSettings: flags),
@@ -85,6 +88,8 @@ let package = Package(
             name: "BatonCLITests",
             dependencies: ["BatonCLI", "Baton", "BatonCore", "BatonRedis", "BatonRedisClient", "BatonHTTP", "BatonIO", "BatonTesting", "TurnWorker"],
             swiftSettings: flags),
+        .testTarget(
+            name: "BatonFaultTests", dependencies: ["Baton", "BatonCore", "BatonTesting", "BusWorker", "CBatonSQLite"], swiftSettings: flags),
     ],
     swiftLanguageModes: [.v6]
 )

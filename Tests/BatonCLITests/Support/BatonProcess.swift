@@ -15,16 +15,7 @@ enum BatonProcess {
         func json() throws -> [JSON] { try lines.map { try JSON(parsing: $0) } }
     }
 
-    /// Built into the directory that the test bundle stands in.
-    static let binary: String = {
-        var buffer = [CChar](repeating: 0, count: 4096)
-        let count = readlink("/proc/self/exe", &buffer, buffer.count)
-        let path = String(decoding: buffer.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        let candidates = [CommandLine.arguments[0], path].map {
-            $0.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
-        }
-        return (candidates.map { $0 + "/baton" }.first { access($0, X_OK) == 0 }) ?? "baton"
-    }()
+    static let binary = BuiltProduct.path("baton")
 
     static func run(
         _ arguments: [String], store: String? = nil, input: String = "", environment: [String: String] = [:]

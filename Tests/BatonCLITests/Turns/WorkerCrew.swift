@@ -17,8 +17,7 @@ enum WorkerCrew {
         meanwhile: () async throws -> Void = {}
     ) async throws -> (lines: [[String]], killed: Int) {
         func start(_ number: Int) throws -> ChildProcess {
-            let directory = BatonProcess.binary.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
-            return try ChildProcess(directory + "/TurnWorker", before + ["w\(number)"] + after)
+            try ChildProcess(BuiltProduct.path("TurnWorker"), before + ["w\(number)"] + after)
         }
         var random = SplitMix64(seed: seed)
         var processes = try (0..<workers).map { try start($0) }
