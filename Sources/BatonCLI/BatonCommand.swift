@@ -35,7 +35,7 @@ enum BatonCommand {
             """,
         options: CommonOptions.declarations,
         commands: [
-            .serve, .sessions, .append, .events, .tail, .state, .lease, .tools, .approvals, .topics, .signals, .webHooks, .tokens, .doctor,
+            .serve, .sessions, .append, .events, .tail, .state, .lease, .tools, .approvals, .tracks, .topics, .signals, .webHooks, .tokens, .doctor,
             .completion, .version,
         ])
 

@@ -39,6 +39,9 @@ public final class SessionStore: Sendable {
         case askApproval = "ask_approval"
         case decideApproval = "decide_approval"
         case readApprovals = "read_approvals"
+        case appendTrack = "append_track"
+        case readTracks = "read_tracks"
+        case deleteTrack = "delete_track"
         case checkHealth = "check_health"
         case publishEvents = "publish_events"
         case readTopic = "read_topic"
@@ -68,6 +71,7 @@ public final class SessionStore: Sendable {
     let feeds: FeedHub<SessionLog>
     let bells: LeaseBells
     let topicFeeds: FeedHub<TopicLog>
+    let trackFeeds: FeedHub<TrackLog>
     let lines: WaitingLines
     private let observer: OperationObserver?
 
@@ -82,6 +86,7 @@ public final class SessionStore: Sendable {
         self.feeds = FeedHub(storage: storage, executor: executor)
         self.bells = LeaseBells(storage)
         self.topicFeeds = FeedHub(storage: storage, executor: executor)
+        self.trackFeeds = FeedHub(storage: storage, executor: executor)
         self.lines = WaitingLines(storage: storage)
     }
 
@@ -91,6 +96,7 @@ public final class SessionStore: Sendable {
         feeds = other.feeds
         bells = other.bells
         topicFeeds = other.topicFeeds
+        trackFeeds = other.trackFeeds
         lines = other.lines
     }
 
@@ -280,12 +286,15 @@ public final class SessionStore: Sendable {
     public var gauges: [StorageGauge] {
         let (followers, feeds) = feeds.counts
         let (topicFollowers, topicFeeds) = topicFeeds.counts
+        let (trackFollowers, trackFeeds) = trackFeeds.counts
         return storage.gauges + [
             StorageGauge("followers", help: "Followers of sessions.", value: Double(followers)),
             StorageGauge("lease_waiters", help: "Calls that wait for the lease of a session.", value: Double(bells.count)),
             StorageGauge("feeds", help: "Sessions that are followed; each is read once for all its followers.", value: Double(feeds)),
             StorageGauge("topic_followers", help: "Followers of topics.", value: Double(topicFollowers)),
             StorageGauge("topic_feeds", help: "Topics that are followed; each is read once for all its followers.", value: Double(topicFeeds)),
+            StorageGauge("track_followers", help: "Followers of tracks.", value: Double(trackFollowers)),
+            StorageGauge("track_feeds", help: "Tracks that are followed; each is read once for all its followers.", value: Double(trackFeeds)),
             StorageGauge("waiting_consumers", help: "Calls that wait for deliveries.", value: Double(lines.count)),
         ]
     }
@@ -295,6 +304,7 @@ public final class SessionStore: Sendable {
         feeds.close()
         bells.close()
         topicFeeds.close()
+        trackFeeds.close()
         lines.close()
         await storage.close()
     }

@@ -24,7 +24,7 @@ struct RandomOperationsTests {
 }
 
 /// The reference model with one fault.
-final class FaultyStorage: Storage, BranchForwarding, LedgerForwarding {
+final class FaultyStorage: Storage, BranchForwarding, LedgerForwarding, TrackForwarding {
     enum Fault: CaseIterable {
         /// Events are found by an id that was removed.
         case forgottenRemoval
@@ -61,6 +61,7 @@ final class FaultyStorage: Storage, BranchForwarding, LedgerForwarding {
     }
 
     var ledger: ReferenceModel { model }
+    var tracks: ReferenceModel { model }
 
     func create(_ draft: SessionDraft, at key: SessionKey) async throws(StoreError) -> (session: SessionSnapshot, created: Bool) {
         try await model.create(draft, at: key)

@@ -37,13 +37,14 @@ private struct RemoteFixture: StorageFixture {
 
 /// A remote storage whose `.store` scope is answered by the storage behind the daemon, because HTTP does not show it. Everything else
 /// passes through.
-private struct WithoutTokens: Storage, BranchForwarding, LedgerForwarding, TopicForwarding {
+private struct WithoutTokens: Storage, BranchForwarding, LedgerForwarding, TopicForwarding, TrackForwarding {
     let remote: RemoteStorage
     let local: SQLiteStorage
     var branches: RemoteStorage { remote }
 
     var ledger: RemoteStorage { remote }
     var topics: RemoteStorage { remote }
+    var tracks: RemoteStorage { remote }
 
     func create(_ draft: SessionDraft, at key: SessionKey) async throws(StoreError) -> (session: SessionSnapshot, created: Bool) {
         try await remote.create(draft, at: key)
@@ -87,6 +88,7 @@ private struct WithoutTokens: Storage, BranchForwarding, LedgerForwarding, Topic
     func leaveLine(_ ticket: String, on key: SessionKey) async throws(StoreError) { try await remote.leaveLine(ticket, on: key) }
     func observe(_ observer: @escaping @Sendable (StorageHint) -> Void) -> StorageObservation { remote.observe(observer) }
     func watch(_ key: SessionKey) -> StorageObservation { remote.watch(key) }
+    func watch(track: String, of key: SessionKey) -> StorageObservation { remote.watch(track: track, of: key) }
     func checkHealth() async throws(StoreError) { try await remote.checkHealth() }
     var gauges: [StorageGauge] { remote.gauges }
     func close() async {

@@ -129,20 +129,24 @@ private struct Appending {
                 for (index, draft) in batch.events.enumerated() where draft.id == nil { receipt.entries[index].isDuplicate = false }
             }
             if expectedSeq != nil { expectedSeq = receipt.tail.seq }
-            for entry in receipt.entries { try report(entry) }
+            for entry in receipt.entries { try console.print(entry) }
             progress.advance(by: receipt.entries.count)
             return
         }
     }
 
-    private func report(_ entry: AppendReceipt.Entry) throws {
-        switch console.format {
+}
+
+extension Console {
+    /// Where one event was stored.
+    func print(_ entry: AppendReceipt.Entry) throws {
+        switch format {
         case .ndjson:
             var writer = JSONWriter(reserving: 160)
             writer.receipt(entry)
-            try console.write(json: writer.bytes)
+            try write(json: writer.bytes)
         case .table:
-            try console.write("\(entry.seq)  \(entry.offset)  \(TerminalText.safe(entry.id))\(entry.isDuplicate ? "  stored before" : "")\n")
+            try write("\(entry.seq)  \(entry.offset)  \(TerminalText.safe(entry.id))\(entry.isDuplicate ? "  stored before" : "")\n")
         }
     }
 }

@@ -243,6 +243,7 @@ final class WaitingLines: Sendable {
             switch TopicLog.concern(of: hint) {
             case .none: return []
             case .one(let topic): return state.lines.keys.filter { $0.topic == topic }
+            case .those(let matches): return state.lines.keys.filter { matches($0.topic) }
             case .all: return Array(state.lines.keys)
             }
         }

@@ -82,6 +82,7 @@ final class FeedHub<Log: FollowedLog>: Sendable {
         switch Log.concern(of: hint) {
         case .none: break
         case .one(let key): state.withLock { $0.feeds[key]?.feed }?.hint()
+        case .those(let matches): for feed in state.withLock({ $0.feeds.values.map(\.feed) }) where matches(feed.key) { feed.hint() }
         case .all: for feed in state.withLock({ $0.feeds.values.map(\.feed) }) { feed.hint() }
         }
     }

@@ -72,6 +72,8 @@ public enum FollowedConcern<Key: Hashable & Sendable>: Sendable {
     case none
     /// This one.
     case one(Key)
+    /// Those that are followed and match.
+    case those(@Sendable (Key) -> Bool)
     /// Any of them.
     case all
 }

@@ -80,6 +80,10 @@ extension JSONWriter {
                 writer.name("events")
                 writer.events(snapshot.events)
             }
+            if let tracks = snapshot.tracks {
+                writer.name("tracks")
+                writer.tracks(tracks, withEvents: true)
+            }
         }
     }
 

@@ -119,20 +119,12 @@ public struct SessionRecord: Hashable, Sendable {
         return seq
     }
 
-    /// The cause to refuse a cursor, or `nil` when reading may go on after it.
-    ///
-    /// Storages call it with the milliseconds of the event that stands at the cursor (`nil` when the cursor stands at none
-    /// that is known), because an offset of an earlier generation names a seq that has other milliseconds now.
+    /// From where to where its events can be read.
+    public var extent: LogExtent { LogExtent(tail: tail, floor: floor, generation: generation) }
+
+    /// The cause to refuse a cursor, or `nil` when reading may go on after it; see ``LogExtent/refusal(of:millisecondsAtSeq:)``.
     public func refusal(of cursor: Cursor, millisecondsAtSeq milliseconds: Int?) -> StoreError? {
-        let gone = StoreError(
-            .offsetGone, "the cursor stands before what is kept, or in another generation of the session",
-            detail: .gone(earliest: earliest, tail: tail, generation: generation))
-        let seq = cursor.seq
-        if seq == 0 { return nil }
-        if seq < floor.seq || seq > tail.seq { return gone }
-        guard case .offset(let offset) = cursor else { return nil }
-        let known = seq == floor.seq ? floor.milliseconds : seq == tail.seq ? tail.milliseconds : milliseconds
-        return known == offset.milliseconds ? nil : gone
+        extent.refusal(of: cursor, millisecondsAtSeq: milliseconds)
     }
 }
 
@@ -144,11 +136,14 @@ public struct SessionSnapshot: Hashable, Sendable {
     public var state: SessionState
     /// Events, oldest first; empty unless asked for.
     public var events: [Event]
+    /// Its tracks, by name; `nil` unless asked for.
+    public var tracks: [Track]?
 
     /// A snapshot of its parts.
-    public init(record: SessionRecord, state: SessionState, events: [Event] = []) {
+    public init(record: SessionRecord, state: SessionState, events: [Event] = [], tracks: [Track]? = nil) {
         self.record = record
         self.state = state
         self.events = events
+        self.tracks = tracks
     }
 }

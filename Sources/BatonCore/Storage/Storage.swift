@@ -20,7 +20,7 @@
 /// - Cancelling the calling task ends a wait as soon as it can; whether a write took effect is then unknown.
 ///
 /// `StorageContract` in the tests says the same as code; every storage passes it.
-public protocol Storage: BranchStorage, LeaseStorage, LedgerStorage, TopicStorage {
+public protocol Storage: BranchStorage, LeaseStorage, LedgerStorage, TopicStorage, TrackStorage {
     /// How it treats what it keeps. The store above it refuses what the policy forbids; the storage does the rest.
     var policy: StorePolicy { get }
 

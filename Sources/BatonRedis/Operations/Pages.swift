@@ -88,8 +88,8 @@ extension RedisStorage {
         let raw = try await page(names, request)
         let (tail, floor) = (raw.head.tail, raw.head.floor)
         if isAscending, let cursor = query.after {
-            let record = SessionRecord.standing(tail: tail, floor: floor, generation: raw.generation)
-            if let refusal = record.refusal(of: cursor, millisecondsAtSeq: raw.places[0]) { throw refusal }
+            let extent = LogExtent(tail: tail, floor: floor, generation: raw.generation)
+            if let refusal = extent.refusal(of: cursor, millisecondsAtSeq: raw.places[0]) { throw refusal }
         }
         var page = EventPage(events: [], next: nil, tail: tail, upToDate: true, generation: raw.generation)
         for event in raw.events where query.filter.matches(event) {
@@ -123,14 +123,4 @@ extension RedisStorage {
     static let scanStep = 256
     /// The largest seq that a head can hold.
     static let maximumSeq = (1 << 48) - 1
-}
-
-extension SessionRecord {
-    /// As much of a record as judging a cursor takes.
-    fileprivate static func standing(tail: Offset, floor: Offset, generation: String) -> SessionRecord {
-        SessionRecord(
-            key: SessionKey(owner: UserKey(checkedApp: "", user: ""), checkedID: ""), title: nil, status: .active, version: 0,
-            createdAt: Timestamp(milliseconds: 0), updatedAt: Timestamp(milliseconds: 0), expiresAt: nil, ttl: nil, eventCount: 0, tail: tail,
-            floor: floor, generation: generation, tags: [], metadata: .emptyObject, participants: .emptyArray, activeAgent: nil)
-    }
 }

@@ -45,6 +45,8 @@ struct ScriptReply {
         case .exists: throw StoreError(.exists, "a session with this id exists already")
         case .tooManyLogs: throw History.tooManyLogs
         case .tooManyRewinds: throw Rewinds.tooMany
+        case .tooManyTracks: throw StoreError.tooManyTracks
+        case .trackListTooLarge: throw StoreError.trackListTooLarge
         case .corrupt: throw StoreError.corrupt("what Redis holds for this session")
         case .noToolCall: throw StoreError.noToolCall
         case .noApproval: throw StoreError.noApproval
@@ -86,6 +88,12 @@ struct ScriptReply {
     mutating func bytes() throws(StoreError) -> ArraySlice<UInt8> {
         guard let value = try next().bytes else { throw StoreError.corrupt("a string in the answer of a script") }
         return value
+    }
+
+    /// A seq and milliseconds.
+    mutating func offset() throws(StoreError) -> Offset {
+        let seq = try int()
+        return Offset(milliseconds: try int(), seq: seq)
     }
 
     mutating func text() throws(StoreError) -> String { String(decoding: try bytes(), as: UTF8.self) }

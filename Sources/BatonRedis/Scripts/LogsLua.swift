@@ -5,7 +5,9 @@ extension Lua {
     /// it was forked, the logs that it took over, the oldest first, and its rewinds: each its seq and its target. A log that was taken over
     /// is known by a token; its keys are those of a session under `h:TOKEN`, and `h:TOKEN:r` names the generations that show it, with the
     /// moment until which each does. The seq of an edit or a removal may stand in an older log: the newest log that says something counts.
-    static let logs = """
+    static let logs = tracks + "\n" + histories
+
+    private static let histories = """
         local function readHistory(bytes)
           local b, parts, rewinds, at, _ = {parts = {}, rewinds = {}}
           _, b.kept, b.first, b.base, parts, rewinds, at = struct.unpack('>BI6I6I6BI2', bytes)
@@ -232,6 +234,7 @@ extension Lua {
           local all = logs(h)
           redis.call('UNLINK', h.key, h.key .. ':e', h.key .. ':i', h.key .. ':x', h.key .. ':k', h.key .. ':f',
             h.key .. ':t', h.key .. ':o')
+          if has(h, TRACKED) then dropTracks(h) end
           for i = 1, #all - 1 do release(all[i], h.generation) end
           if lineage then
             local size = struct.unpack('>I2', lineage)

@@ -88,7 +88,7 @@ enum Lua {
         end
         -- What else belongs to a session is known by a bit, so that a key which cannot be there is not looked for. RETRIED: there may be
         -- fences, which plain appends do not look for.
-        local IDS, EDITS, REQUESTS, LEASED, BRANCHED, LEDGERED, RETRIED = 1, 2, 4, 8, 16, 32, 128
+        local IDS, EDITS, REQUESTS, LEASED, BRANCHED, LEDGERED, TRACKED, RETRIED = 1, 2, 4, 8, 16, 32, 64, 128
         local function has(h, bit) return math.floor(h.flags / bit) % 2 == 1 end
         local function mark(h, bit) if not has(h, bit) then h.flags = h.flags + bit end end
         local function unmark(h, bit) if has(h, bit) then h.flags = h.flags - bit end end
@@ -150,7 +150,7 @@ enum Lua {
 
     /// Restarts the life of all keys of a session: one absolute moment for all of them.
     static let lifetime =
-        logs + """
+        logs + "\n" + trackLives + """
 
             local function persist(key, expires)
               if not native then return end
@@ -161,6 +161,7 @@ enum Lua {
                 keepLogs(h)
                 if native and h.expires ~= 0 then redis.call('PEXPIREAT', h.key .. ':f', h.expires) end
               end
+              if has(h, TRACKED) then keepTracks(h) end
               if not native or h.expires == 0 then return end
               redis.call('PEXPIREAT', KEYS[1], h.expires)
               if h.seq > 0 then redis.call('PEXPIREAT', KEYS[2], h.expires) end
@@ -171,6 +172,7 @@ enum Lua {
                 redis.call('PEXPIREAT', h.key .. ':t', h.expires)
                 redis.call('PEXPIREAT', h.key .. ':o', h.expires)
               end
+              if has(h, TRACKED) then redis.call('PEXPIREAT', h.key .. ':s', h.expires) end
             end
             """
 

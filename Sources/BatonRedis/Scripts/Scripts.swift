@@ -37,4 +37,6 @@ enum Refusal: Int {
     case tooManyApprovals = -38
     case notDecider = -39
     case noApproval = -40
+    case tooManyTracks = -41
+    case trackListTooLarge = -42
 }

@@ -2,7 +2,7 @@ internal import BatonCore
 internal import BatonHTTP
 internal import Synchronization
 
-/// The sessions and topics that somebody follows, each with an event stream of the daemon as the source of hints.
+/// The sessions, tracks and topics that somebody follows, each with an event stream of the daemon as the source of hints.
 ///
 /// No change is missed: whenever a stream has been opened, and whenever it broke, there is a hint, because what changed
 /// before or meanwhile is not on it. While no stream can be opened, each attempt is a hint, so that following goes on by polling.
@@ -22,11 +22,13 @@ final class WatchList: Sendable {
     /// What is watched; names are compared as bytes.
     private enum Watched: Hashable {
         case session(SessionKey)
+        case track(TrackLog.Key)
         case topic(TopicLog.Key)
 
         var hint: StorageHint {
             switch self {
             case .session(let key): .session(key)
+            case .track(let key): .session(key.session)
             case .topic(let key): .topic(key.name)
             }
         }
@@ -35,6 +37,7 @@ final class WatchList: Sendable {
         func events(at daemon: DaemonClient, _ options: EventSource.Options) -> EventSource {
             switch self {
             case .session(let key): daemon.client.events(key.path + "/events", query: "after=now", options: options)
+            case .track(let key): daemon.client.events(key.session.path(ofTrack: key.track), query: "after=now", options: options)
             case .topic(let key): daemon.client.events(TopicAddress.path(key.name) + "/hints", options: options)
             }
         }
@@ -62,6 +65,8 @@ final class WatchList: Sendable {
     }
 
     func watch(_ key: SessionKey) -> StorageObservation { watch(.session(key)) }
+
+    func watch(track: String, of key: SessionKey) -> StorageObservation { watch(.track(TrackLog.Key(key, track: track))) }
 
     func watch(topic name: String) -> StorageObservation { watch(.topic(TopicLog.Key(name))) }
 

@@ -13,6 +13,9 @@ extension SessionKey {
     /// The address of one of its tool calls.
     func path(ofToolCall key: String) -> String { "\(path)/tool-calls/\(PercentEncoding.encode(key))" }
 
+    /// The address of one of its tracks.
+    func path(ofTrack track: String) -> String { "\(path)/tracks/\(PercentEncoding.encode(track))" }
+
     /// The address of one of its approvals.
     func path(ofApproval key: String) -> String { "\(path)/approvals/\(PercentEncoding.encode(key))" }
 }

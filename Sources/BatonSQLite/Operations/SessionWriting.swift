@@ -114,6 +114,7 @@ extension Writing {
 
     func detach(_ session: Int, isBranched: Bool) throws(StoreError) {
         try db.run("DELETE FROM sessions WHERE pk = ?1", session)
+        try discardTracks(of: session)
         if isBranched { try releaseBranch(session) } else { try discard(session) }
     }
 

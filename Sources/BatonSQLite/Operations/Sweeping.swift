@@ -16,7 +16,9 @@ extension Writing {
             try discard(pk)
         }
         if !scopes.isEmpty { hintEverything() }
-        return sessions.count == count || scopes.count == count
+        let tracks = try expiredTracks(now, count)
+        for pk in tracks { try discardTrack(pk) }
+        return sessions.count == count || scopes.count == count || tracks.count == count
     }
 
     private func expiredSessions(_ now: Int, _ count: Int) throws(StoreError) -> [(pk: Int, isBranched: Bool, key: SessionKey)] {
@@ -39,6 +41,19 @@ extension Writing {
         let statement = try db.statement(
             """
             SELECT pk FROM scopes INDEXED BY scopes_by_expiry
+            WHERE expires_ms <= ?1 AND expires_ms < 9223372036854775807 ORDER BY expires_ms LIMIT ?2
+            """)
+        defer { statement.reset() }
+        try statement.bind(now, count)
+        var expired: [Int] = []
+        while try statement.step() { expired.append(statement.int(0)) }
+        return expired
+    }
+
+    private func expiredTracks(_ now: Int, _ count: Int) throws(StoreError) -> [Int] {
+        let statement = try db.statement(
+            """
+            SELECT pk FROM tracks INDEXED BY tracks_by_expiry
             WHERE expires_ms <= ?1 AND expires_ms < 9223372036854775807 ORDER BY expires_ms LIMIT ?2
             """)
         defer { statement.reset() }
@@ -71,6 +86,8 @@ extension Writing {
             """, owner, through)
         try delete(
             "DELETE FROM topic_events WHERE pk IN (SELECT pk FROM topic_events WHERE topic = ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3)", owner, through)
+        try delete(
+            "DELETE FROM track_events WHERE pk IN (SELECT pk FROM track_events WHERE track = ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3)", owner, through)
         if through == .max {
             try delete(Writing.someRequests, owner)
             try delete(Writing.someState, owner)

@@ -8,7 +8,9 @@ struct Migration: Sendable {
 
 extension Migration {
     /// All steps; the layout's version (`user_version`) is the number of those that were applied.
-    static let all = [Migration(sql: layout1), Migration(sql: leases), Migration(sql: branches), Migration(sql: ledger), topics]
+    static let all = [
+        Migration(sql: layout1), Migration(sql: leases), Migration(sql: branches), Migration(sql: ledger), topics, Migration(sql: tracks),
+    ]
 
     /// What is known of each session's leases. Who waits for one stands in `line`, the longest waiting first.
     private static let leases = """
@@ -221,5 +223,34 @@ extension Migration {
         );
         CREATE UNIQUE INDEX approvals_by_key ON approvals (session, key);
         CREATE UNIQUE INDEX approvals_by_number ON approvals (session, number);
+        """
+
+    /// Logs beside the events of sessions. A track's number comes from the counter of owners; `expires_ms` is that of its own lifetime, and its session's
+    /// counts as well. An event whose id the store made has no id here.
+    private static let tracks = """
+        CREATE TABLE tracks (
+            pk INTEGER PRIMARY KEY,
+            session INTEGER NOT NULL,
+            name TEXT NOT NULL,
+            generation TEXT NOT NULL,
+            ttl INTEGER,
+            expires_ms INTEGER NOT NULL,
+            tail_ms INTEGER NOT NULL,
+            tail_seq INTEGER NOT NULL,
+            floor_ms INTEGER NOT NULL,
+            floor_seq INTEGER NOT NULL
+        );
+        CREATE UNIQUE INDEX tracks_by_name ON tracks (session, name);
+        CREATE INDEX tracks_by_expiry ON tracks (expires_ms) WHERE expires_ms < 9223372036854775807;
+        CREATE TABLE track_events (
+            pk INTEGER PRIMARY KEY,
+            track INTEGER NOT NULL,
+            seq INTEGER NOT NULL,
+            ms INTEGER NOT NULL,
+            id TEXT,
+            body TEXT NOT NULL
+        );
+        CREATE UNIQUE INDEX track_events_by_place ON track_events (track, seq);
+        CREATE UNIQUE INDEX track_events_by_id ON track_events (track, id) WHERE id IS NOT NULL;
         """
 }

@@ -14,10 +14,16 @@ extension API {
             } else if let text = try call.text("after") {
                 try await self.cursor(text, in: key)
             } else { .seq(0) }
-        let follower: Follower<SessionLog>
-        do throws(StoreError) {
-            follower = try await store.follower(of: key, after: cursor, filter: try call.checkedFilter())
-        } catch {
+        let filter = try call.checkedFilter()
+        return try await stream { () throws(StoreError) in try await self.store.follower(of: key, after: cursor, filter: filter) }
+    }
+
+    /// Answers with the events of a log that a follower reads: a session's or a track's.
+    func stream<Log: FollowedLog>(
+        _ begin: () async throws(StoreError) -> Follower<Log>
+    ) async throws -> Response where Log.Element == Event {
+        let follower: Follower<Log>
+        do throws(StoreError) { follower = try await begin() } catch {
             // A browser that resumes gets the news in the stream: it shows its page nothing of a refused one.
             guard error.code == .offsetGone else { throw error }
             return .events { stream in stream.finish(with: SessionStreamEncoder.ending(.resync(error))) }

@@ -61,10 +61,14 @@ extension Route {
                 .query("authors", "string", "Only events by one of these authors, separated by commas."),
                 .query("types", "string", "Only events of one of these types, separated by commas."),
                 .query("branch", "string", "Only events of this branch."),
+                .query("tracks", "string", "true: its tracks, too; a number, 0 to 1000: with the last this many events of each."),
             ],
             responses: [(200, "Session")]
         ) { api, call in
             let query = SnapshotQuery(events: try call.int("events", in: 0...EventQuery.maximumLimit, default: 0), filter: try call.filter())
+            if let count = try call.trackCount() {
+                return .session(200, try await api.store.get(call.session(), query, tracks: count), withEvents: true)
+            }
             return .session(200, try await api.store.get(call.session(), query), withEvents: true)
         },
         .write(
@@ -108,6 +112,17 @@ extension API {
                 writer.name("next")
                 writer.string(page.next?.cursor(for: order))
             }
+        }
+    }
+}
+
+extension Call {
+    /// How many events of each track are asked for with a session; `nil` for no tracks.
+    fileprivate func trackCount() throws -> Int? {
+        switch try text("tracks") {
+        case nil, "false": nil
+        case "true", "": 0
+        default: try int("tracks", in: 0...EventQuery.maximumLimit, default: 0)
         }
     }
 }

@@ -85,8 +85,8 @@ struct OpenAPIDocument {
                     writer.raw(#"{"description":"\#(reason)"\#(stream)}"#.utf8)
                     continue
                 }
-                let stream =
-                    route.operation == "readEvents" || route.operation == Route.readTopic ? #","text/event-stream":{"schema":{"type":"string"}}"# : ""
+                let isStream = ["readEvents", "readTrack", Route.readTopic].contains(route.operation)
+                let stream = isStream ? #","text/event-stream":{"schema":{"type":"string"}}"# : ""
                 writer.raw(
                     ##"{"description":"\##(reason)","content":{"application/json":{"schema":{"$ref":"#/components/schemas/\##(schema)"}}\##(stream)}}"##
                         .utf8)

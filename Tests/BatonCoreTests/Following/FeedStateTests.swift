@@ -215,6 +215,10 @@ private struct NothingStorage: Storage {
         throw .noSession
     }
     func approval(_ approvalKey: String, in key: SessionKey) throws(StoreError) -> Approval { throw .noSession }
+    func append(_ batch: TrackBatch, toTrack track: String, of key: SessionKey) throws(StoreError) -> AppendReceipt { throw .noSession }
+    func tracks(of key: SessionKey, last events: Int) throws(StoreError) -> TrackList { throw .noSession }
+    func events(ofTrack track: String, of key: SessionKey, _ query: TrackQuery) throws(StoreError) -> EventPage { throw .noSession }
+    func deleteTrack(_ track: String, of key: SessionKey, epoch: Int?) throws(StoreError) -> Bool { throw .noSession }
     func approvals(in key: SessionKey, status: Approval.Status?, after: String?, limit: Int) throws(StoreError) -> [Approval] {
         throw .noSession
     }

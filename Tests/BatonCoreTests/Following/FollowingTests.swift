@@ -155,7 +155,7 @@ private final class CountingSink: EventSink {
 }
 
 /// Counts the reads of pages, and can be made to fail them.
-private final class CountingStorage: Storage, BranchForwarding, LedgerForwarding {
+private final class CountingStorage: Storage, BranchForwarding, LedgerForwarding, TrackForwarding {
     private struct State {
         var reads = 0
         var refusals = 0
@@ -169,6 +169,7 @@ private final class CountingStorage: Storage, BranchForwarding, LedgerForwarding
     init(_ model: ReferenceModel) { self.model = model }
 
     var ledger: ReferenceModel { model }
+    var tracks: ReferenceModel { model }
 
     var reads: Int { state.withLock { $0.reads } }
     var refusals: Int { state.withLock { $0.refusals } }

@@ -254,7 +254,7 @@ struct TurnTests {
 }
 
 /// The model behind a connection that fails when it is told to.
-private final class FailingStorage: Storage, BranchForwarding, LedgerForwarding {
+private final class FailingStorage: Storage, BranchForwarding, LedgerForwarding, TrackForwarding {
     struct Failures {
         /// Nothing gets through.
         var isAway = false
@@ -272,6 +272,7 @@ private final class FailingStorage: Storage, BranchForwarding, LedgerForwarding 
     init(_ model: ReferenceModel) { self.model = model }
 
     var ledger: ReferenceModel { model }
+    var tracks: ReferenceModel { model }
 
     private static let away = StoreError(.storeUnavailable, "away")
 

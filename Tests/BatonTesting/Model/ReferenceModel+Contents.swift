@@ -36,6 +36,8 @@ extension ReferenceModel {
         var calls: [ToolCall] = []
         /// Approvals as they were last written, first asked first.
         var approvals: [Approval] = []
+        /// Tracks, those whose lifetime is over among them.
+        var tracks: [StoredTrack] = []
     }
 
     struct Answer {
