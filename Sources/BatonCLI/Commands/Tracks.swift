@@ -67,7 +67,7 @@ extension Command {
         let key = try invocation.session()
         let name = invocation[argument: track.name] ?? ""
         let seconds = try invocation[ttl].map { try $0.lifetime("--ttl") }
-        var input = try AppendInput(invocation)
+        var input = try invocation.appendInput()
         let console = invocation.console
         return try await invocation.withStore { store in
             while let drafts = try input.next() {
