@@ -171,16 +171,19 @@ struct PlainAppendTests {
         }
     }
 
-    @Test("leave to the full script what they do not know")
-    func unknown() async throws {
+    /// A ledger (bit 5) and tracks (bit 6) have to be kept alive where sessions expire.
+    @Test(
+        "leave to the full script what they do not know",
+        arguments: [(SessionDraft.Lifetime.unlimited, [3, 4, 7]), (.seconds(100), [3, 4, 5, 6, 7])])
+    func unknown(_ lifetime: SessionDraft.Lifetime, _ bits: [Int]) async throws {
         try await withStorage { storage, server in
             let key = try key()
             let batch = EventBatch([try .text("1")])
             #expect(try await plainly(batch, key, storage) == nil)
-            _ = try await storage.create(SessionDraft(), at: key)
+            _ = try await storage.create(SessionDraft(lifetime: lifetime), at: key)
             let session = RedisArgument(storage.layout.names(of: key).session)
             let head = Array(try #require(try await storage.client.send(RawCommand(["HGET", session, "h"])).bytes))
-            for bit in 3...7 {
+            for bit in bits {
                 var other = head
                 other[2] |= 1 << bit
                 _ = try await storage.client.send(RawCommand(["HSET", session, "h", .bytes(other)]))
@@ -189,6 +192,22 @@ struct PlainAppendTests {
                 #expect(try await Keyspace(storage, server) == before)
             }
             #expect(try await storage.append(batch, to: key).tail.seq == 1)
+        }
+    }
+
+    @Test("pass beside tracks and tool calls of sessions that do not expire")
+    func besideTracks() async throws {
+        try await withStorage { storage, _ in
+            let key = try key()
+            _ = try await storage.create(SessionDraft(), at: key)
+            _ = try await storage.append(TrackBatch([try .text("t")]), toTrack: "t", of: key)
+            _ = try await storage.reserve(ToolReservation(key: "k", name: "k", ttlMilliseconds: 1000), in: key, epoch: nil)
+            #expect(try await plainly(EventBatch([try .text("1", id: "one")]), key, storage)?.tail.seq == 1)
+            #expect(try await storage.tracks(of: key, last: 1).tracks.map(\.count) == [1])
+            #expect(try await storage.toolCall("k", in: key).attempt == 1)
+            let lease = try await storage.acquireLease(LeaseRequest(holder: "a", ttl: 60_000), on: key)
+            await refused(.busy) { _ = try await storage.append(EventBatch([try .text("2")]), to: key) }
+            #expect(try await plainly(EventBatch([try .text("2")], epoch: lease.epoch), key, storage)?.tail.seq == 2)
         }
     }
 

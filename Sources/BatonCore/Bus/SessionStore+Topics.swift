@@ -47,11 +47,7 @@ extension SessionStore {
     public func watch(topic: String, _ listener: @escaping @Sendable () -> Void) throws(StoreError) -> StorageObservation {
         let key = TopicLog.Key(try Name.checked(topic, "the topic"))
         let hints = storage.observe { hint in
-            switch TopicLog.concern(of: hint) {
-            case .none: break
-            case .one(let topic): if topic == key { listener() }
-            case .all: listener()
-            }
+            if TopicLog.concern(of: hint).covers(key) { listener() }
         }
         let watch = storage.watch(topic: key.name)
         return StorageObservation {

@@ -239,14 +239,8 @@ final class WaitingLines: Sendable {
     }
 
     private func hear(_ hint: StorageHint) {
-        let keys = state.withLock { state -> [Key] in
-            switch TopicLog.concern(of: hint) {
-            case .none: return []
-            case .one(let topic): return state.lines.keys.filter { $0.topic == topic }
-            case .those(let matches): return state.lines.keys.filter { matches($0.topic) }
-            case .all: return Array(state.lines.keys)
-            }
-        }
+        let concern = TopicLog.concern(of: hint)
+        let keys = state.withLock { state in state.lines.keys.filter { concern.covers($0.topic) } }
         for key in keys { self.hint(key) }
     }
 }

@@ -81,9 +81,9 @@ final class FeedHub<Log: FollowedLog>: Sendable {
     private func hear(_ hint: StorageHint) {
         switch Log.concern(of: hint) {
         case .none: break
+        // Most hints are about one log, which is found without looking at the others.
         case .one(let key): state.withLock { $0.feeds[key]?.feed }?.hint()
-        case .those(let matches): for feed in state.withLock({ $0.feeds.values.map(\.feed) }) where matches(feed.key) { feed.hint() }
-        case .all: for feed in state.withLock({ $0.feeds.values.map(\.feed) }) { feed.hint() }
+        case let concern: for feed in state.withLock({ $0.feeds.values.map(\.feed) }) where concern.covers(feed.key) { feed.hint() }
         }
     }
 }

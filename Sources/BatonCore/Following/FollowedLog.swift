@@ -76,6 +76,16 @@ public enum FollowedConcern<Key: Hashable & Sendable>: Sendable {
     case those(@Sendable (Key) -> Bool)
     /// Any of them.
     case all
+
+    /// Whether a log is among them.
+    public func covers(_ key: Key) -> Bool {
+        switch self {
+        case .none: false
+        case .one(let one): one == key
+        case .those(let matches): matches(key)
+        case .all: true
+        }
+    }
 }
 
 /// The events of a session.

@@ -27,7 +27,9 @@ extension Scripts {
         if not head or not generation or #head ~= 63 then return {-20} end
         local format, status, flags, version, seq, ms, floor, floorms, count, created, updated, ttl, expires = struct.unpack(HEAD, head)
         -- Up to here '%d' is exact everywhere, also where the server's words are of 32 bits.
-        if format ~= 1 or flags > 15 or seq > 2000000000 then return {-20} end
+        -- A ledger and tracks only have to be kept alive, where sessions expire.
+        local known = flags % 32 < 16 and flags < 128 and (flags < 32 or ttl == 0)
+        if format ~= 1 or not known or seq > 2000000000 then return {-20} end
         -- The moment is given, or is the server's and may have to reach what is given; see `clock`.
         local moment = ARGV[6]
         local native, clock, now = moment == '' or string.byte(moment) == 62
@@ -64,7 +66,7 @@ extension Scripts {
         end
         -- The fence; see `Lua.fence`.
         local epoch = ARGV[9]
-        if flags >= 8 then
+        if flags % 16 >= 8 then
           local lease = call('HGET', KEYS[1], 'L')
           if not lease or #lease < 13 then return {-20} end
           local policy, current, over = struct.unpack('>BI6I6', lease)
