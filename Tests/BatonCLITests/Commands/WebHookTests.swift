@@ -80,20 +80,29 @@ struct WebHookTests {
         }
     }
 
-    @Test("of a daemon that is killed go on with another: every event arrives, and what comes twice has its id")
-    func killing() async throws {
+    @Test("of a daemon that is killed go on with another: every event arrives, and what comes twice has its id", arguments: ["a file", "Redis"])
+    func killing(on kind: String) async throws {
         try await withTemporaryDirectory { directory in
-            let store = "sqlite:\(directory)/a.db"
-            let receiver = try await Receiver(.milliseconds(20))
-            let set = try await BatonProcess.run(
-                "webhooks set h --topic orders --url \(receiver.url) --lease 1s --backoff 10ms --concurrency 8 --from start", store: store)
-            let secret = try #require(set.json()[0]["secret"]?.stringValue)
-            try await publish(1...300, store)
-            try await withDaemon(store: store, ["--webhooks-allow-private", "--log-level", "debug"]) { daemon in
+            if kind == "Redis" {
+                try await RedisServer.with { server in try await kill(daemonsOn: "redis://127.0.0.1:\(server.port)") }
+            } else {
+                try await kill(daemonsOn: "sqlite:\(directory)/a.db")
+            }
+        }
+    }
+
+    /// Two daemons share a web hook; one of them is killed again and again.
+    private func kill(daemonsOn store: String) async throws {
+        let receiver = try await Receiver(.milliseconds(20))
+        let set = try await BatonProcess.run(
+            "webhooks set h --topic orders --url \(receiver.url) --lease 1s --backoff 10ms --concurrency 4 --from start", store: store)
+        let secret = try #require(set.json()[0]["secret"]?.stringValue)
+        try await publish(1...400, store)
+        let options = ["--webhooks-allow-private", "--log-level", "debug"]
+        try await withDaemon(store: store, options) { steady in
+            try await withDaemon(store: store, options) { daemon in
                 for round in 1...3 {
-                    try await eventually("some of it is sent") { receiver.seen.withLock { $0.count } > round * 40 }
-                    let log = String(decoding: daemon.process.errors, as: UTF8.self)
-                    #expect(!log.contains(secret.dropFirst(6)) && !log.contains("hidden"))
+                    try await eventually("some of it is sent") { receiver.seen.withLock { $0.count } > round * 60 }
                     await daemon.kill()
                     try await daemon.restart()
                 }
@@ -101,14 +110,18 @@ struct WebHookTests {
                     let group = try await BatonProcess.run("topics group show orders webhook:h", store: store).json()[0]
                     return group["lag"]?.intValue == 0 && group["pending"]?.intValue == 0
                 }
+                for process in [steady.process, daemon.process] {
+                    let log = String(decoding: process.errors, as: UTF8.self)
+                    #expect(!log.contains(secret.dropFirst(6)) && !log.contains("hidden"))
+                }
             }
-            await receiver.stop()
-            let seen = receiver.seen.withLock { $0 }
-            #expect(Set(seen.compactMap(\.data)) == Set(1...300))
-            // One id for each event, however often it came.
-            #expect(Set(seen.map(\.id)).count == 300)
-            #expect(Set(seen.map { "\($0.id) \($0.data ?? 0)" }).count == 300)
         }
+        await receiver.stop()
+        let seen = receiver.seen.withLock { $0 }
+        #expect(Set(seen.compactMap(\.data)) == Set(1...400))
+        // One id for each event, however often it came.
+        #expect(Set(seen.map(\.id)).count == 400)
+        #expect(Set(seen.map { "\($0.id) \($0.data ?? 0)" }).count == 400)
     }
 
     @Test("go to private addresses only where the daemon was told to")
