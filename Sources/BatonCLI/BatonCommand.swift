@@ -35,8 +35,8 @@ enum BatonCommand {
             """,
         options: CommonOptions.declarations,
         commands: [
-            .serve, .sessions, .append, .events, .tail, .state, .lease, .tools, .approvals, .tracks, .topics, .signals, .webHooks, .tokens, .doctor,
-            .completion, .version,
+            .serve, .sessions, .append, .events, .tail, .context, .state, .lease, .tools, .approvals, .tracks, .topics, .signals, .webHooks,
+            .tokens, .doctor, .completion, .version,
         ])
 
     @MainActor

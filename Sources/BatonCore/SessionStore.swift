@@ -42,6 +42,7 @@ public final class SessionStore: Sendable {
         case appendTrack = "append_track"
         case readTracks = "read_tracks"
         case deleteTrack = "delete_track"
+        case readContext = "read_context"
         case checkHealth = "check_health"
         case publishEvents = "publish_events"
         case readTopic = "read_topic"

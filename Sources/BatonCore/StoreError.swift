@@ -49,6 +49,8 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
         public static let preconditionFailed = Code(rawValue: "precondition_failed")
         /// A value or a batch over its limit.
         public static let tooLarge = Code(rawValue: "too_large")
+        /// What a model has to be shown takes more tokens than the budget has; how many is in the detail.
+        public static let budgetExceeded = Code(rawValue: "budget_exceeded")
         /// An idempotency key that was used before with another request.
         public static let idempotencyMismatch = Code(rawValue: "idempotency_mismatch")
         /// Too many requests at once; a bound was met.

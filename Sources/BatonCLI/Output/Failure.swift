@@ -75,7 +75,7 @@ extension ExitCode {
             case .unauthenticated, .forbidden, .fenced: .notPermitted
             case .storeUnavailable, .storeCorrupt, .storeIncompatible, .closed: .unavailable
             case .busy, .tooManyRequests, .cancelled, .unconfirmed: .tryAgain
-            case .exists, .conflict, .preconditionFailed, .tooLarge, .idempotencyMismatch, .unknownField: .badData
+            case .exists, .conflict, .preconditionFailed, .tooLarge, .budgetExceeded, .idempotencyMismatch, .unknownField: .badData
             case _ where code.rawValue.hasPrefix("invalid_"): .badData
             default: .software
             }

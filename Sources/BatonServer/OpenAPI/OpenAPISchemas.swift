@@ -119,6 +119,18 @@ enum OpenAPISchemas {
           "required":["name","count","tail","earliest","generation","ttl","expiresAt"]},
         "TrackList":{"type":"object","properties":{"tracks":{"type":"array","items":{"$ref":"#/components/schemas/Track"},"maxItems":256},
           "generation":{"type":"string","description":"That of the session."}},"required":["tracks","generation"]},
+        "DroppedEvents":{"type":"object","properties":{"events":{"type":"integer","minimum":0},"tokens":{"type":"integer","minimum":0}},
+          "required":["events","tokens"]},
+        "Context":{"type":"object","properties":{
+          "events":{"type":"array","description":"Oldest first, system messages before all others.","items":{"$ref":"#/components/schemas/Event"}},
+          "tokens":{"type":"integer","minimum":0},"budget":{"type":["integer","null"],"description":"maxTokens less reserve."},
+          "dropped":{"type":"object","description":"What was left out of what was read.","properties":{"events":{"type":"integer","minimum":0},
+          "tokens":{"type":"integer","minimum":0},"reasons":{"type":"object","description":"budget, maxEvents, turn, orphan, partial, notice.",
+          "additionalProperties":{"$ref":"#/components/schemas/DroppedEvents"}}},"required":["events","tokens","reasons"]},
+          "applied":{"type":["string","null"],"enum":["truncate","sliding",null],"description":"null: everything is shown."},
+          "read":{"type":"object","properties":{"events":{"type":"integer","minimum":0},"bytes":{"type":"integer","minimum":0},
+          "whole":{"type":"boolean","description":"false: there are older events that were not looked at."}},"required":["events","bytes","whole"]},
+          "tail":{"$ref":"#/components/schemas/Offset"}},"required":["events","tokens","budget","dropped","applied","read","tail"]},
         "ToolStatus":{"type":"string","enum":["reserved","completed","failed","ambiguous"]},
         "ToolReservation":{"type":"object","additionalProperties":false,"properties":{
           "key":{"type":"string","minLength":1,"description":"Names the effect within the session: the same key is the same effect."},

@@ -1,0 +1,77 @@
+/// What one event costs in a context.
+struct EventCost {
+    /// What models add for the frame of a message: its role and what separates it from the next.
+    static let perMessage = 4
+
+    private let counter: any TokenCounter
+    private let imageTokens: Int
+
+    init(_ counter: any TokenCounter, imageTokens: Int) {
+        self.counter = counter
+        self.imageTokens = imageTokens
+    }
+
+    /// The tokens of an event: what its author noted in `metadata.tokenCount`, or what the counter says of its content, and of its images what they are taken for.
+    func tokens(of event: Event) -> Int {
+        // Most events have neither; a look at the bytes spares them the parsing.
+        if event.body.contains("tokenCount"), let noted = event.metadata?["tokenCount"]?.intValue, (0...1 << 40).contains(noted) { return noted }
+        let content = event.content
+        guard content.contains("image") || content.contains("inline") else { return max(0, counter.tokens(in: content)) + EventCost.perMessage }
+        var images = 0
+        let text = EventCost.withoutImages(content, &images, depth: 0)
+        return max(0, counter.tokens(in: text)) + images * imageTokens + EventCost.perMessage
+    }
+
+    /// How deep images are looked for inside each other's containers.
+    private static let maximumDepth = 8
+
+    /// The content with `null` in the place of each image: its bytes are no text.
+    private static func withoutImages(_ value: JSON, _ images: inout Int, depth: Int) -> JSON {
+        guard depth < maximumDepth, value.contains("image") || value.contains("inline") else { return value }
+        var writer = JSONWriter(reserving: value.bytes.count)
+        if let elements = value.elements {
+            writer.array { writer in
+                for element in elements { writer.raw(withoutImages(element, &images, depth: depth + 1).bytes) }
+            }
+            return JSON(checked: writer.bytes)
+        }
+        guard let members = value.members else { return value }
+        if isImage(members) {
+            images += 1
+            return .null
+        }
+        writer.object { writer in
+            for (name, member) in members { writer.member(name, withoutImages(member, &images, depth: depth + 1)) }
+        }
+        return JSON(checked: writer.bytes)
+    }
+
+    /// Whether an object is an image in the words of the common APIs: `image_url`, `input_image`, `image`, or inline data of an image type.
+    private static func isImage(_ members: [(name: String, value: JSON)]) -> Bool {
+        for (name, value) in members {
+            switch name {
+            case "type": if let type = value.stringValue, ["image", "image_url", "input_image"].contains(type) { return true }
+            case "inlineData", "inline_data", "fileData", "file_data":
+                if (value["mimeType"] ?? value["mime_type"])?.stringValue?.hasPrefix("image/") == true { return true }
+            default: continue
+            }
+        }
+        return false
+    }
+}
+
+extension JSON {
+    /// Whether the bytes contain a word.
+    fileprivate func contains(_ word: StaticString) -> Bool {
+        let span = bytes.span
+        return word.withUTF8Buffer { word in
+            guard span.count >= word.count else { return false }
+            var index = 0
+            while index <= span.count - word.count {
+                if span[index] == word[0], word.indices.allSatisfy({ span[index + $0] == word[$0] }) { return true }
+                index += 1
+            }
+            return false
+        }
+    }
+}
