@@ -80,13 +80,16 @@ final class DaemonMetrics: HTTPServerObserver {
         latencies.series(record.route).record(record.duration)
         received.increment(by: UInt64(record.requestBytes))
         sent.increment(by: UInt64(record.responseBytes))
+        let hasFailed = record.status.code >= 500
+        // While a store is away every request fails, and all who wait come again and again.
         logger.log(
-            record.status.code >= 500 ? .warning : .debug, "request",
+            hasFailed ? .warning : .debug, "request",
             [
                 "request": .string(record.requestID), "method": .string(record.method), "route": .string(record.route),
                 "status": .int(Int(record.status.code)), "ms": .double(record.duration / .milliseconds(1)),
                 "peer": .string(record.peer?.description ?? "-"),
-            ])
+            ],
+            limit: hasFailed ? .perSecond(2) : nil)
     }
 
     func connectionOpened() { connections.increment() }
