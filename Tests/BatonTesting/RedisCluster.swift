@@ -50,4 +50,30 @@ public final class RedisCluster: Sendable {
             }
         }
     }
+
+    /// Moves a slot with all its keys from the node that has it to the next of the first three, the way redis-cli does it.
+    public func move(_ slot: Int) async throws {
+        let nodes = Array(servers.prefix(3))
+        var names: [String] = []
+        for node in nodes { names.append(try await node.cli("CLUSTER", "MYID")) }
+        var owner: Int?
+        for (index, node) in nodes.enumerated() {
+            let mine = try await node.cli("CLUSTER", "NODES").split(separator: "\n").first { $0.contains("myself") }
+            let ranges = mine?.split(separator: " ").dropFirst(8).map { $0.split(separator: "-").compactMap { Int($0) } } ?? []
+            if ranges.contains(where: { ($0.first ?? .max) <= slot && slot <= ($0.last ?? -1) }) { owner = index }
+        }
+        guard let owner else { return }
+        let target = (owner + 1) % nodes.count
+        _ = try await nodes[target].cli("CLUSTER", "SETSLOT", "\(slot)", "IMPORTING", names[owner])
+        _ = try await nodes[owner].cli("CLUSTER", "SETSLOT", "\(slot)", "MIGRATING", names[target])
+        while true {
+            let keys = try await nodes[owner].cli("CLUSTER", "GETKEYSINSLOT", "\(slot)", "10").split(separator: "\n").map(String.init)
+            if keys.isEmpty { break }
+            for key in keys { _ = try await nodes[owner].cli("MIGRATE", "127.0.0.1", "\(nodes[target].port)", key, "0", "5000") }
+        }
+        // First where it is now, or somebody would be sent to and fro.
+        for server in [nodes[target], nodes[owner]] + servers.filter({ $0 !== nodes[target] && $0 !== nodes[owner] }) {
+            _ = try? await server.cli("CLUSTER", "SETSLOT", "\(slot)", "NODE", names[target])
+        }
+    }
 }

@@ -34,7 +34,8 @@ enum BusWorker {
     }
 
     private static func usage() {
-        print("usage: BusWorker publish|append|receive|consume|hold|die ADDRESS DURABILITY NAME SEED HISTORY [TOPIC GROUP LEASE-MILLISECONDS EFFECTS]")
+        print(
+            "usage: BusWorker publish|append|receive|consume|hold|die ADDRESS DURABILITY NAME SEED HISTORY [TOPIC GROUP LEASE-MILLISECONDS EFFECTS]")
     }
 
     /// The server may be away at this very moment.

@@ -66,7 +66,7 @@ struct ClusterTests {
                 #expect(!keys.contains(0))
 
                 let before = client.statistics.redirects
-                try await move(HashSlot.of("key:7"), in: cluster, try await identifiers(cluster))
+                try await cluster.move(HashSlot.of("key:7"))
                 #expect(try await client.send(GET("key:7")) == Array("7".utf8))
                 #expect(client.statistics.redirects > before)
             }
@@ -82,12 +82,6 @@ struct ClusterTests {
     }
 
     /// What the nodes call themselves.
-    private func identifiers(_ cluster: RedisCluster) async throws -> [Int: String] {
-        var identifiers: [Int: String] = [:]
-        for index in 0..<3 { identifiers[index] = try await cluster.servers[index].cli("CLUSTER", "MYID") }
-        return identifiers
-    }
-
     @Test("loses and doubles no increment while slots move under load")
     func migration() async throws {
         try await RedisCluster.with(replicas: 0) { cluster in
@@ -104,13 +98,12 @@ struct ClusterTests {
                         }
                     }
                     group.addTask {
-                        let ids = try await identifiers(cluster)
                         // Slots go back and forth between the nodes until the callers are done.
                         var turn = 0
                         while isDone.value < callers {
                             let key = RedisKey("c\(turn % callers):\(turn % 10)")
                             let slot = HashSlot.of(key)
-                            try await move(slot, in: cluster, ids)
+                            try await cluster.move(slot)
                             turn += 1
                         }
                     }
@@ -123,33 +116,6 @@ struct ClusterTests {
                 }
                 #expect(client.statistics.redirects > 0)
             }
-        }
-    }
-
-    /// Moves a slot with all its keys from the node that has it to the next, the way redis-cli does it.
-    private func move(_ slot: Int, in cluster: RedisCluster, _ ids: [Int: String]) async throws {
-        var owner = 0
-        for index in 0..<3 where try await cluster.servers[index].cli("CLUSTER", "COUNTKEYSINSLOT", "\(slot)") != "0" { owner = index }
-        let lines = try await cluster.servers[owner].cli("CLUSTER", "NODES").split(separator: "\n")
-        guard let mine = lines.first(where: { $0.contains("myself") }), owns(mine, slot) else { return }
-        let target = (owner + 1) % 3
-        let (from, to) = (cluster.servers[owner], cluster.servers[target])
-        _ = try await to.cli("CLUSTER", "SETSLOT", "\(slot)", "IMPORTING", ids[owner] ?? "")
-        _ = try await from.cli("CLUSTER", "SETSLOT", "\(slot)", "MIGRATING", ids[target] ?? "")
-        while true {
-            let keys = try await from.cli("CLUSTER", "GETKEYSINSLOT", "\(slot)", "10").split(separator: "\n").map(String.init)
-            if keys.isEmpty { break }
-            for key in keys { _ = try await from.cli("MIGRATE", "127.0.0.1", "\(to.port)", key, "0", "5000") }
-        }
-        for server in [to, from] + cluster.servers.filter({ $0 !== to && $0 !== from }) {
-            _ = try await server.cli("CLUSTER", "SETSLOT", "\(slot)", "NODE", ids[target] ?? "")
-        }
-    }
-
-    private func owns(_ line: Substring, _ slot: Int) -> Bool {
-        line.split(separator: " ").dropFirst(8).contains { range in
-            let ends = range.split(separator: "-").compactMap { Int($0) }
-            return ends.count == 2 ? (ends[0]...ends[1]).contains(slot) : ends == [slot]
         }
     }
 
@@ -273,6 +239,13 @@ struct ClusterTests {
                 #expect(error?.code == .unsupported)
                 #expect(error?.message.contains("redis://") == true)
             }
+        }
+    }
+
+    private func owns(_ line: Substring, _ slot: Int) -> Bool {
+        line.split(separator: " ").dropFirst(8).contains { range in
+            let ends = range.split(separator: "-").compactMap { Int($0) }
+            return ends.count == 2 ? (ends[0]...ends[1]).contains(slot) : ends == [slot]
         }
     }
 }

@@ -12,6 +12,9 @@ final class CuttingProxy: Sendable {
 
     private struct State {
         var repliesToCut = 0
+        /// Connections before this one are dead, and nobody is told.
+        var firstAlive = 0
+        var connections = 0
         var isClosed = false
     }
 
@@ -43,6 +46,9 @@ final class CuttingProxy: Sendable {
     /// Cuts the connection instead of passing on each of the next `count` replies.
     func cut(_ count: Int = 1) { state.withLock { $0.repliesToCut += count } }
 
+    /// Lets all connections that there are stay open and passes nothing on any more, as when a path breaks; new ones work.
+    func swallow() { state.withLock { $0.firstAlive = $0.connections } }
+
     /// Whether all cuts have been made.
     var isDone: Bool { state.withLock { $0.repliesToCut == 0 } }
 
@@ -68,6 +74,11 @@ final class CuttingProxy: Sendable {
             Glibc.close(server)
             return
         }
+        let number = state.withLock { state in
+            defer { state.connections += 1 }
+            return state.connections
+        }
+        let isAlive: @Sendable () -> Bool = { self.state.withLock { number >= $0.firstAlive } }
         // Each direction has its thread; the second to end closes both sockets.
         let open = Guarded(2)
         let finish: @Sendable () -> Void = {
@@ -82,11 +93,11 @@ final class CuttingProxy: Sendable {
             Glibc.close(server)
         }
         onThread {
-            CuttingProxy.pass(from: client, to: server) { true }
+            CuttingProxy.pass(from: client, to: server, isAlive) { true }
             finish()
         }
         onThread {
-            CuttingProxy.pass(from: server, to: client) {
+            CuttingProxy.pass(from: server, to: client, isAlive) {
                 self.state.withLock { state in
                     guard state.repliesToCut > 0 else { return true }
                     state.repliesToCut -= 1
@@ -97,11 +108,13 @@ final class CuttingProxy: Sendable {
         }
     }
 
-    private static func pass(from source: Int32, to target: Int32, _ mayPass: () -> Bool) {
+    private static func pass(from source: Int32, to target: Int32, _ isAlive: () -> Bool, _ mayPass: () -> Bool) {
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
         while true {
             let count = recv(source, &buffer, buffer.count, 0)
-            guard count > 0, mayPass() else { return }
+            guard count > 0 else { return }
+            guard isAlive() else { continue }
+            guard mayPass() else { return }
             var sent = 0
             while sent < count {
                 let written = buffer.withUnsafeBytes { send(target, $0.baseAddress! + sent, count - sent, Int32(MSG_NOSIGNAL)) }
