@@ -19,7 +19,8 @@ struct FaultTests {
 
     @Test("nothing that was acknowledged is lost, doubled or out of order", .disabled(if: isLong), arguments: FaultSubject.allCases)
     func short(_ subject: FaultSubject) async throws {
-        let report = try await FaultRun(seed: Self.firstSeed ?? 1, subject: subject, length: .milliseconds(2500)).check()
+        // One whose topic is so short that writers have to wait for the groups.
+        let report = try await FaultRun(seed: Self.firstSeed ?? 3, subject: subject, length: .milliseconds(2500)).check()
         #expect(report.faults > 0 && report.written > 0 && report.handOuts > report.written && report.effects > 0, "\(report)")
     }
 
