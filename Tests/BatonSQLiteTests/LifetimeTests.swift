@@ -39,6 +39,28 @@ import Testing
         }
     }
 
+    @Test func tracksLeaveNothingInTheFileWhicheverWayTheyEnd() async throws {
+        let clock = TestClock()
+        let scratch = Scratch()
+        try await withStore(at: .file(scratch.file()), quick, clock: { clock.now }) { storage in
+            for id in ["deleted", "expired", "kept"] {
+                _ = try await storage.create(SessionDraft(lifetime: id == "expired" ? .seconds(60) : .unlimited), at: key(id))
+                for number in 0..<5 {
+                    let batch = TrackBatch([try draft("a", id: "1"), try draft("b")], ttl: number == 0 ? 30 : nil)
+                    _ = try await storage.append(batch, toTrack: "track-\(number)", of: key(id))
+                }
+            }
+            #expect(try await rows(storage, in: "tracks") == 15)
+            #expect(try await rows(storage, in: "track_events") == 30)
+            _ = try await storage.delete(key("deleted"), epoch: nil)
+            _ = try await storage.deleteTrack("track-1", of: key("kept"), epoch: nil)
+            clock.advance(seconds: 60)
+            #expect(try await eventually { try await rows(storage, in: "tracks") == 3 })
+            #expect(try await eventually { try await rows(storage, in: "track_events") == 6 })
+            #expect(try await storage.tracks(of: key("kept"), last: 1).tracks.map(\.name) == ["track-2", "track-3", "track-4"])
+        }
+    }
+
     @Test func timeNeverGoesBackInsideASession() async throws {
         let clock = TestClock()
         try await withStore(at: .memory, clock: { clock.now }) { storage in
