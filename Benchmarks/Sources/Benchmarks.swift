@@ -12,6 +12,7 @@ enum Benchmarks {
         ("redis-store", RedisStoreBenchmark.run),
         ("branches", BranchBenchmark.run),
         ("redis-topics", RedisTopicsBenchmark.run),
+        ("topic-followers", TopicFollowersBenchmark.run),
     ]
 
     static func main() async throws {

@@ -32,23 +32,23 @@ enum HTTPBenchmark {
         configuration.maximumConnections = count + 100
         let open = Mutex<[ResponseStream]>([])
         let server = try await HTTPServer(configuration) { _ in .events { stream in open.withLock { $0.append(stream) } } }
-        let before = residentBytes()
-        let follower = try spawn(["http", "follow", "\(server.addresses[0].port ?? 0)", "\(count)"])
+        let before = ProcessUsage.residentBytes
+        let follower = try ProcessUsage.spawn(["http", "follow", "\(server.addresses[0].port ?? 0)", "\(count)"])
         while open.withLock({ $0.count }) < count { try await Task.sleep(for: .milliseconds(50)) }
         try await Task.sleep(for: .seconds(1))
-        let after = residentBytes()
+        let after = ProcessUsage.residentBytes
         print("\(count) idle streams: \((after - before) / count) bytes each, resident \(after / 1024) KiB")
 
         let events = 50
         let chunk = EventStreamEncoder.event(id: "0000000000000001_0000000000000001", name: "event", data: [UInt8](repeating: 97, count: 200))
         let all = open.withLock { $0 }
-        let used = processorNanoseconds()
+        let used = Int(ProcessUsage.processorNanoseconds)
         let start = Deadline.now
         for _ in 0..<events {
             await server.loops[0].run { for stream in all { stream.push(chunk) } }
             try await Task.sleep(for: .milliseconds(50))
         }
-        let spent = processorNanoseconds() - used
+        let spent = Int(ProcessUsage.processorNanoseconds) - used
         let wall = Deadline.now.nanoseconds - start.nanoseconds
         let delivered = events * all.filter(\.isOpen).count
         print("\(delivered) deliveries: \(spent / max(delivered, 1)) ns of processor time each, \(wall / 1_000_000) ms in all")
@@ -75,30 +75,5 @@ enum HTTPBenchmark {
         func received(_ bytes: RawSpan, on channel: Channel) {}
         func inputEnded(on channel: Channel) { channel.close() }
         func closed(_ channel: Channel, because error: IOError?) {}
-    }
-
-    private static func spawn(_ arguments: [String]) throws -> pid_t {
-        var pid: pid_t = 0
-        let words = ["/proc/self/exe"] + arguments
-        var pointers: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
-        defer { for pointer in pointers { free(pointer) } }
-        let failure = posix_spawn(&pid, "/proc/self/exe", nil, nil, &pointers, environ)
-        guard failure == 0 else { throw IOError(errorNumber: failure, while: "start the followers") }
-        return pid
-    }
-
-    private static func residentBytes() -> Int {
-        guard let file = fopen("/proc/self/statm", "r") else { return 0 }
-        defer { fclose(file) }
-        var line = [CChar](repeating: 0, count: 128)
-        guard fgets(&line, 128, file) != nil else { return 0 }
-        let fields = String(decoding: line.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self).split(separator: " ")
-        return (fields.dropFirst().first.flatMap { Int($0) } ?? 0) * Int(sysconf(Int32(_SC_PAGESIZE)))
-    }
-
-    private static func processorNanoseconds() -> Int {
-        var time = timespec()
-        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
-        return time.tv_sec * 1_000_000_000 + time.tv_nsec
     }
 }

@@ -1,3 +1,4 @@
+internal import BatonIO
 internal import Glibc
 
 /// What this process has used and holds.
@@ -17,5 +18,16 @@ enum ProcessUsage {
         var time = timespec()
         clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
         return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+
+    /// Starts this program again with other arguments.
+    static func spawn(_ arguments: [String]) throws -> pid_t {
+        var pid: pid_t = 0
+        let words = ["/proc/self/exe"] + arguments
+        var pointers: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
+        defer { for pointer in pointers { free(pointer) } }
+        let failure = posix_spawn(&pid, "/proc/self/exe", nil, nil, &pointers, environ)
+        guard failure == 0 else { throw IOError(errorNumber: failure, while: "start \(arguments.joined(separator: " "))") }
+        return pid
     }
 }
