@@ -6,21 +6,11 @@ extension RedisStorage {
     private static let plainEvents = 100
 
     /// Reads a session with its last events by plain commands in one transaction: the server need not turn events into values of Lua and
-    /// back. Nil where only the script will do: when something has been edited or rewound, when reading writes, or on a cluster.
+    /// back. Nil where only the script will do: when something has been edited or rewound, or when reading writes.
     func plainSession(_ names: SessionNames, _ count: Int) async throws(StoreError) -> SessionSnapshot? {
-        guard layout.isOneServer, !policy.readsExtendLife, count > 0, count <= RedisStorage.plainEvents else { return nil }
-        let commands: [any RedisCommand] = [
-            RawCommand(["MULTI"], retrySafety: .always), RawCommand.hash(names.session), RawCommand.hash(names.userState),
-            RawCommand.hash(names.appState), XRANGE(names.events, count: count, descending: true),
-            RawCommand(["TIME"], retrySafety: .always), RawCommand(["EXEC"], retrySafety: .always),
-        ]
-        guard let answer = try await transaction(commands) else { return nil }
-        var parts = try ScriptReply(parts: answer)
-        let (hash, user, app, entries, time) = (
-            try parts.next(), try parts.next(), try parts.next(), try parts.next(), try parts.next()
-        )
-        // A refusal inside, such as one for a key of another type; the script says which.
-        guard ![hash, user, app, entries].contains(where: { $0.error != nil }) else { return nil }
+        guard !policy.readsExtendLife, count > 0, count <= RedisStorage.plainEvents else { return nil }
+        guard let replies = try await plainReplies(names, count) else { return nil }
+        let (hash, user, entries, app) = (replies.session, replies.user, replies.events, replies.app)
         guard hash.elements?.isEmpty == false else { throw StoreError.noSession }
         guard let head = hash.pairs?["h"]?.bytes, head.count == SessionHead.size else { throw StoreError.corrupt("a session's hash") }
         if head[head.startIndex + 2] & SessionHead.hasEdits != 0 { return nil }
@@ -28,12 +18,12 @@ extension RedisStorage {
         let origin = try EventOrigin(
             String(decoding: hash.pairs?["g"]?.bytes ?? [], as: UTF8.self), history: isBranched ? hash.pairs?["B"]?.bytes ?? [] : [])
         guard origin.rewinds.isEmpty, !origin.parts.contains(where: \.hasEdits) else { return nil }
-        let now = clock?().milliseconds ?? 0
-        let moment = if let clock { clock().milliseconds } else { try milliseconds(time) }
+        let moment = if let clock { clock().milliseconds } else { try milliseconds(replies.time) }
+        // Another server's state ends by that server's clock, which takes it away.
+        let appMoment = layout.isOneServer || clock != nil ? moment : 0
         var session = try SessionSnapshot(
-            names.key, hash: hash, user: try sharedState(user, at: now), app: try sharedState(app, at: now),
-            at: moment)
-        if let expiresAt = session.record.expiresAt, expiresAt.milliseconds <= now { throw StoreError.noSession }
+            names.key, hash: hash, user: try sharedState(user, at: moment), app: try sharedState(app, at: appMoment), at: moment)
+        if let expiresAt = session.record.expiresAt, expiresAt.milliseconds <= moment { throw StoreError.noSession }
         self.time.served(session.record.tail.milliseconds)
         var events = try EventEntries.events(entries, origin: origin)
         if events.count < count, !origin.parts.isEmpty {
@@ -78,16 +68,44 @@ extension RedisStorage {
         return seconds * 1000 + microseconds / 1000
     }
 
-    /// The replies of the commands between MULTI and EXEC; nil when the server refused any of it. A full server takes no transactions, but
-    /// scripts that only read.
-    private func transaction(_ commands: [any RedisCommand]) async throws(StoreError) -> RedisReply? {
+    /// What a plain read is made of, as the server gave it.
+    private struct PlainReplies {
+        let session, user, events, time, app: RedisReply
+    }
+
+    /// Session, user's state, newest events and the time are of one moment, and where one server keeps everything the application's state too;
+    /// on a cluster that is read beside them. Nil when the server refused any of it, as for a key of another type, which the script names.
+    private func plainReplies(_ names: SessionNames, _ count: Int) async throws(StoreError) -> PlainReplies? {
+        let events = RawCommand.reading(
+            ["XREVRANGE", RedisArgument(names.events), "+", "-", "COUNT", RedisArgument(count)], names.events)
+        let own: [any RedisCommand] = [
+            RawCommand.hash(names.session), RawCommand.hash(names.userState), events, RawCommand(["TIME"], retrySafety: .always),
+        ]
+        if layout.isOneServer {
+            guard let replies = try await transaction(own + [RawCommand.hash(names.appState)]) else { return nil }
+            return PlainReplies(session: replies[0], user: replies[1], events: replies[2], time: replies[3], app: replies[4])
+        }
+        async let app = outcome(of: RawCommand.hash(names.appState))
+        guard let replies = try await transaction(own) else { return nil }
+        return try await PlainReplies(session: replies[0], user: replies[1], events: replies[2], time: replies[3], app: app.get())
+    }
+
+    private func outcome(of command: RawCommand) async -> Result<RedisReply, StoreError> {
+        do throws(StoreError) { return .success(try await send(command)) } catch { return .failure(error) }
+    }
+
+    /// The reply of each command; nil when the server refused any of them. A full server takes no transactions, but scripts that only read.
+    private func transaction(_ commands: [any RedisCommand]) async throws(StoreError) -> [RedisReply]? {
         try checkOpen()
         do throws(RedisError) {
-            guard let result = try await client.pipeline(commands).last else { return nil }
-            return try result.get()
+            var replies: [RedisReply] = []
+            replies.reserveCapacity(commands.count)
+            for result in try await client.transaction(commands) { replies.append(try result.get()) }
+            return replies
         } catch {
-            if error.code == .server { return nil }
-            throw StoreError(error)
+            // What stands in the way only now has been waited for already, and would keep a script too.
+            guard error.code == .server, error.server?.isTransient != true else { throw StoreError(error) }
+            return nil
         }
     }
 }

@@ -99,6 +99,16 @@ extension RedisClient {
         return (repeat Self.decode(each commands, replies, &index))
     }
 
+    /// Runs any number of commands as one; as the typed form, but with replies as they came.
+    /// - Throws: ``RedisError`` when none was run.
+    public func transaction(_ commands: [any RedisCommand], deadline: Deadline? = nil) async throws(RedisError) -> [Result<RedisReply, RedisError>] {
+        if commands.isEmpty { return [] }
+        let prepared = commands.map { PreparedCommand($0) }
+        return try await observed("TRANSACTION") { () async throws(RedisError) in
+            try await self.run(transaction: prepared, by: deadline ?? self.deadline(for: nil))
+        }
+    }
+
     private func run(transaction commands: [PreparedCommand], by deadline: Deadline) async throws(RedisError) -> [Result<RedisReply, RedisError>] {
         guard !commands.contains(where: { $0.blocks != nil }) else {
             throw RedisError(.unsupported, "a command that waits on the server does not wait inside a transaction")
