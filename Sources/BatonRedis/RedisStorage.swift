@@ -129,7 +129,8 @@ public final class RedisStorage: Storage {
     public func checkHealth() async throws(StoreError) {
         // A write: a replica and a full server fail, as they would for everybody.
         let reply = try await send(
-            EVALSHA(Scripts.health, keys: [KeyLayout.record(layout.prefix)], retrySafety: .always))
+            EVALSHA(
+                Scripts.health, keys: [KeyLayout.record(layout.prefix)], arguments: [RedisArgument(KeyLayout.version)], retrySafety: .always))
         var parts = try ScriptReply(reply)
         guard try parts.int() == KeyLayout.version else { throw LayoutRecord.otherVersion }
     }

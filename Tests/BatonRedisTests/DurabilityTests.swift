@@ -90,7 +90,8 @@ struct DurabilityTests {
     @Test("never double an append that is sent again, and then wait again", arguments: [true, false])
     func repeated(hasID: Bool) async throws {
         try await withReplica(Self.short) { servers, storage, key in
-            _ = try await storage.create(SessionDraft(), at: key)
+            // A replica that has just begun to follow may take a second until it says so for the first time.
+            _ = try await storage.with(durability: Self.long).create(SessionDraft(), at: key)
             try await servers.catchesUp()
             servers.replica.pause()
             var batch = EventBatch([try .text("1", id: hasID ? "a" : nil)])

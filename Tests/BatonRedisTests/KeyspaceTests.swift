@@ -151,7 +151,7 @@ struct KeyspaceTests {
         let again = try await RedisStorage.open(address, RedisStorageConfiguration(prefix: prefix))
         _ = try await again.session(try key(), SnapshotQuery())
         await again.close()
-        try await server.cli("HSET", "\(prefix):layout", "version", "2")
+        try await server.cli("HSET", "\(prefix):layout", "version", "1")
         await refused(.storeIncompatible) { _ = try await RedisStorage.open(address, RedisStorageConfiguration(prefix: prefix)) }
         for prefix in ["", "a{b", "a*", "a b", String(repeating: "a", count: 65)] {
             await refused(.invalidParameter) { _ = try await RedisStorage.open(address, RedisStorageConfiguration(prefix: prefix)) }

@@ -4,7 +4,7 @@ internal import BatonRedisClient
 /// The names of all keys. `docs/KEYS.md` says what each of them holds.
 struct KeyLayout: Sendable {
     /// The version of the layout; another one is refused.
-    static let version = 1
+    static let version = 2
 
     /// What all keys begin with.
     let prefix: String

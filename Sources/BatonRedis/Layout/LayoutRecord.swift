@@ -36,12 +36,12 @@ extension Scripts {
         return {0, tonumber(known[1]), tonumber(known[2])}
         """)
 
-    /// Writes what is there, which is all it takes to know that writing works. Answers 0 and the version; it is written down anew
+    /// Writes what is there, which is all it takes to know that writing works. ARGV: the version. Answers 0 and the version that is there; it is written down anew
     /// after the server lost everything.
     static let health = RedisScript(
         """
         local version = redis.call('HGET', KEYS[1], 'version')
-        if not version then return {0, 1} end
+        if not version then return {0, tonumber(ARGV[1])} end
         redis.call('HSET', KEYS[1], 'version', version)
         return {0, tonumber(version)}
         """)
