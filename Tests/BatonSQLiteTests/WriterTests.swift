@@ -1,4 +1,5 @@
 import BatonCore
+import BatonTesting
 import Testing
 
 @testable import BatonSQLite
@@ -179,9 +180,14 @@ import Testing
         let configuration = SQLiteConfiguration(
             durability: .normal, checkpoint: SQLiteConfiguration.CheckpointPolicy(backgroundPages: 50, inlinePages: 200))
         try await withStore(at: .file(scratch.file()), configuration) { storage in
-            for _ in 0..<100 { try await storage.fill(key(), with: 200) }
-            #expect(storage.gauge("checkpoints") > 0)
-            #expect(scratch.read("baton.db-wal").count < 600 * 4120)
+            // A slow disk may hold up one copy for a while, and then the log grows meanwhile; in the end it is written over.
+            var size = 0
+            try await eventually("the log is written over instead of growing") {
+                for _ in 0..<20 { try await storage.fill(key(), with: 200) }
+                let before = size
+                size = scratch.read("baton.db-wal").count
+                return storage.gauge("checkpoints") > 0 && size == before
+            }
         }
     }
 }
