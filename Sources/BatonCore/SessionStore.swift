@@ -74,6 +74,8 @@ public final class SessionStore: Sendable {
     let topicFeeds: FeedHub<TopicLog>
     let trackFeeds: FeedHub<TrackLog>
     let lines: WaitingLines
+    /// `nil` where there are none, so that a call without hooks costs one comparison.
+    let hooks: Hooks?
     private let observer: OperationObserver?
 
     /// A store on `storage`.
@@ -83,6 +85,7 @@ public final class SessionStore: Sendable {
     ///   - observer: told of every operation, for metrics; has to return at once.
     public init(on storage: any Storage, executor: (any TaskExecutor)? = nil, observer: OperationObserver? = nil) {
         self.storage = storage
+        self.hooks = nil
         self.observer = observer
         self.feeds = FeedHub(storage: storage, executor: executor)
         self.bells = LeaseBells(storage)
@@ -91,8 +94,9 @@ public final class SessionStore: Sendable {
         self.lines = WaitingLines(storage: storage)
     }
 
-    private init(_ other: SessionStore, on storage: any Storage) {
+    init(_ other: SessionStore, on storage: any Storage, hooks: Hooks?) {
         self.storage = storage
+        self.hooks = hooks
         observer = other.observer
         feeds = other.feeds
         bells = other.bells
@@ -111,7 +115,7 @@ public final class SessionStore: Sendable {
     /// - Throws: ``StoreError/Code/invalidParameter`` when the store's kind cannot promise it.
     public func with(durability: Durability) throws(StoreError) -> SessionStore {
         try durability.checkRange()
-        return SessionStore(self, on: try storage.with(durability: durability))
+        return SessionStore(self, on: try storage.with(durability: durability), hooks: hooks)
     }
 
     /// A handle on one session, whether it exists or not.
@@ -150,8 +154,16 @@ public final class SessionStore: Sendable {
     }
 
     /// The session with its state and the last events that match.
-    /// - Throws: ``StoreError/Code/notFound`` when it is absent.
+    /// - Throws: ``StoreError/Code/notFound`` when it is absent; ``StoreError/Code/refused``, or what a hook says.
     public func get(_ key: SessionKey, _ query: SnapshotQuery = SnapshotQuery()) async throws(StoreError) -> SessionSnapshot {
+        guard let hooks, !hooks.gets.isEmpty else { return try await load(key, query) }
+        return try await hooks.get(Hooks.GetCall(key: key, query: query)) { (call) throws(StoreError) in
+            try await self.load(call.key, call.query)
+        }
+    }
+
+    /// A read without hooks, for the store itself.
+    func load(_ key: SessionKey, _ query: SnapshotQuery) async throws(StoreError) -> SessionSnapshot {
         try Check.range(query.events, 0...EventQuery.maximumLimit, "events")
         return try await perform(.getSession) { () throws(StoreError) in try await self.storage.session(key, query) }
     }
@@ -190,8 +202,16 @@ public final class SessionStore: Sendable {
 
     /// Appends events, all or none.
     /// - Throws: ``StoreError/Code/notFound`` when the session is absent and `createsSession` is not set;
-    ///   ``StoreError/Code/preconditionFailed``, ``StoreError/Code/idempotencyMismatch``, ``StoreError/Code/unconfirmed``.
+    ///   ``StoreError/Code/preconditionFailed``, ``StoreError/Code/idempotencyMismatch``, ``StoreError/Code/unconfirmed``;
+    ///   ``StoreError/Code/refused``, or what a hook says.
     public func append(_ batch: EventBatch, to key: SessionKey) async throws(StoreError) -> AppendReceipt {
+        guard let hooks, !hooks.appends.isEmpty else { return try await store(batch, to: key) }
+        return try await hooks.append(Hooks.AppendCall(key: key, batch: batch)) { (call) throws(StoreError) in
+            try await self.store(call.batch, to: call.key)
+        }
+    }
+
+    private func store(_ batch: EventBatch, to key: SessionKey) async throws(StoreError) -> AppendReceipt {
         guard (1...EventDraft.maximumBatch).contains(batch.events.count) else {
             throw StoreError(.tooLarge, "a batch has 1 to \(EventDraft.maximumBatch) events, not \(batch.events.count)")
         }

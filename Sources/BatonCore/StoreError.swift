@@ -51,6 +51,8 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
         public static let tooLarge = Code(rawValue: "too_large")
         /// What a model has to be shown takes more tokens than the budget has; how many is in the detail.
         public static let budgetExceeded = Code(rawValue: "budget_exceeded")
+        /// A hook of the program refused it; why is underneath.
+        public static let refused = Code(rawValue: "refused")
         /// An idempotency key that was used before with another request.
         public static let idempotencyMismatch = Code(rawValue: "idempotency_mismatch")
         /// Too many requests at once; a bound was met.

@@ -45,7 +45,8 @@ public final class Daemon: Sendable {
         do {
             store = try await SessionStore.open(
                 configuration.store, configuration: configuration.storeConfiguration, executor: loops[0],
-                observer: { metrics.record($0, $1, $2) }, metrics: metrics.registry)
+                observer: { metrics.record($0, $1, $2) }, metrics: metrics.registry
+            ).with(hooks: configuration.hooks)
         } catch {
             for loop in loops { await loop.shutdown() }
             throw error

@@ -30,6 +30,9 @@ public struct DaemonConfiguration: Sendable {
     /// How long a kept connection may be silent.
     public var idleTimeout: Duration
 
+    /// What a program that embeds the daemon does with appends and reads of sessions on their way.
+    public var hooks: Hooks
+
     /// Where web hooks may lead.
     public var webHooks: WebHookPolicy
 
@@ -46,6 +49,7 @@ public struct DaemonConfiguration: Sendable {
         loops = 1
         requestTimeout = .seconds(30)
         idleTimeout = .seconds(75)
+        hooks = Hooks()
         webHooks = WebHookPolicy()
     }
 }

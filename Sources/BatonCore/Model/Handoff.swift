@@ -75,7 +75,7 @@ extension SessionStore {
         var attempts = 0
         while true {
             let active: String?
-            if let from = handoff.from { active = from } else { active = try await get(key).record.activeAgent }
+            if let from = handoff.from { active = from } else { active = try await load(key, SnapshotQuery()).record.activeAgent }
             guard active.map({ !$0.utf8.elementsEqual(handoff.to.utf8) }) ?? true else {
                 throw StoreError(.conflict, "this agent has the turn already", detail: .activeAgent(active))
             }

@@ -26,7 +26,8 @@ extension SessionStore {
     public func get(_ key: SessionKey, _ query: SnapshotQuery = SnapshotQuery(), tracks: Int) async throws(StoreError) -> SessionSnapshot {
         while true {
             var session = try await get(key, query)
-            let list = try await trackList(of: key, last: tracks)
+            // A hook may have led to another session.
+            let list = try await trackList(of: session.record.key, last: tracks)
             // Deleted and created again in between: these are another session's.
             guard list.generation == session.record.generation else { continue }
             session.tracks = list.tracks

@@ -26,7 +26,7 @@ struct Problem: Error {
             case .offsetGone: 410
             case .preconditionFailed: 412
             case .tooLarge: 413
-            case .idempotencyMismatch, .budgetExceeded: 422
+            case .idempotencyMismatch, .budgetExceeded, .refused: 422
             case .tooManyRequests: 429
             case .storeUnavailable, .closed, .cancelled, .unconfirmed: 503
             case .storeCorrupt, .storeIncompatible: 500

@@ -15,11 +15,12 @@ struct LiveDaemon {
 
     init(
         policy: StorePolicy = StorePolicy(), store: StoreAddress = .memory, webHooks: WebHookPolicy = WebHookPolicy(),
-        drain: Duration = .seconds(2)
+        hooks: Hooks = Hooks(), drain: Duration = .seconds(2)
     ) async throws {
         var configuration = DaemonConfiguration(addresses: [.loopback(port: 0)], store: store)
         configuration.storeConfiguration.policy = policy
         configuration.drain = drain
+        configuration.hooks = hooks
         configuration.webHooks = webHooks
         daemon = try await Daemon(configuration, logger: .disabled)
         var connections = HTTPClient.Configuration()
