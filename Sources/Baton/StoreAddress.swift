@@ -31,6 +31,9 @@ public enum StoreAddress: Hashable, Sendable, CustomStringConvertible {
             self = .sqlite(path: String(path))
         } else if lowercased.hasPrefix("http://") || lowercased.hasPrefix("https://") || lowercased.hasPrefix("http+unix:") {
             self = .daemon(url: text)
+        } else if let scheme = StoreAddress.schemeWithoutHost(lowercased) {
+            throw StoreError(
+                .invalidParameter, "'\(scheme):' has to be followed by two slashes and a host, such as \(scheme)://localhost; \(allowed)")
         } else if lowercased.hasPrefix("redis") || lowercased.hasPrefix("valkey") || lowercased.hasPrefix("unix://") {
             do throws(RedisError) { _ = try RedisConfiguration(text) } catch { throw StoreError(.invalidParameter, error.message) }
             self = .redis(url: text)
@@ -49,6 +52,14 @@ public enum StoreAddress: Hashable, Sendable, CustomStringConvertible {
         // Options may hold the password of Sentinels.
         case .redis(let url): return StoreAddress.withoutLogin(url.split(separator: "?", maxSplits: 1).first.map(String.init) ?? "")
         }
+    }
+
+    /// The scheme of `redis:/host` and its like. A host may have such a name, but then a port stands behind it.
+    private static func schemeWithoutHost(_ text: String) -> Substring? {
+        let scheme = text.prefix { $0 != ":" }
+        let rest = text.dropFirst(scheme.count)
+        guard ["redis", "rediss", "valkey", "valkeys", "http", "https"].contains(scheme), !rest.isEmpty, !rest.hasPrefix("://") else { return nil }
+        return rest.dropFirst().prefix { $0 != "," }.allSatisfy(\.isNumber) && rest.count > 1 ? nil : scheme
     }
 
     private static func withoutLogin(_ url: String) -> String {

@@ -24,7 +24,7 @@ struct RandomOperationsTests {
 }
 
 /// The reference model with one fault.
-final class FaultyStorage: Storage, BranchForwarding, LedgerForwarding, TrackForwarding {
+final class FaultyStorage: Storage, BranchForwarding, LedgerForwarding, TrackForwarding, WithoutTopics {
     enum Fault: CaseIterable {
         /// Events are found by an id that was removed.
         case forgottenRemoval

@@ -5,7 +5,7 @@ internal import Synchronization
 ///
 /// The real storages are checked against it. It is slow on purpose where that is simpler, and expired sessions stay where
 /// they are, unseen, until something takes their place.
-package final class ReferenceModel: Storage {
+package final class ReferenceModel: Storage, WithoutTopics {
     package let policy: StorePolicy
     private let clock: @Sendable () -> Timestamp
     private let contents = Mutex(Contents())

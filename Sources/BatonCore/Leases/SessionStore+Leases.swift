@@ -45,6 +45,7 @@ extension SessionStore {
     /// - Throws: ``StoreError/Code/fenced`` when another one has followed.
     public func releaseLease(_ epoch: Int, on key: SessionKey) async throws(StoreError) {
         try await perform(.releaseLease) { () throws(StoreError) in try await self.storage.releaseLease(epoch, on: key) }
+        bells.released(key)
     }
 
     /// Takes a ticket out of the line of those who wait for a session's lease; one that does not stand there is fine.
@@ -88,7 +89,13 @@ extension SessionStore {
             request.patience = max(.zero, min(left, SessionStore.showing)).wholeMilliseconds
             bell.reset()
             let failure: StoreError
-            do throws(StoreError) { return try await tryAcquire(request, on: key) } catch { failure = error }
+            do throws(StoreError) {
+                let given = try await tryAcquire(request, on: key)
+                bells.acquired(given.lease.epoch, key)
+                return given
+            } catch {
+                failure = error
+            }
             guard case .busy(let lease, let ahead) = failure.detail, left > .zero, !Task.isCancelled else {
                 let storage = storage
                 // A ticket that came from outside is its owner's to take back.
@@ -98,6 +105,7 @@ extension SessionStore {
             }
             // The first in line looks whenever something happens, and when the lease expires, which nobody says. Others look when as much
             // has happened as it takes for them to be the first, so that a crowd does not look all at once.
+            if let lease { bells.found(lease.epoch, key) }
             var limit = min(left, SessionStore.showing)
             if ahead == 0, let lease {
                 let expiry = Duration.milliseconds(lease.expiresAt.milliseconds - SystemClock.now().milliseconds + 1)

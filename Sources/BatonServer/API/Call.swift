@@ -140,19 +140,13 @@ struct Call: Sendable {
 
     /// The body, when it may be JSON.
     func json() throws -> [UInt8] {
-        if let type = request.headers["Content-Type"] {
-            let essence = type.split(separator: ";").first.map { $0.lowercased().trimmingSpaces } ?? ""
+        if let type = request.headers["Content-Type"], type != "application/json" {
+            var essence = type.lowercased().prefix { $0 != ";" }.drop { $0 == " " || $0 == "\t" }
+            while essence.last == " " || essence.last == "\t" { essence.removeLast() }
             guard essence == "application/json" || (essence.hasPrefix("application/") && essence.hasSuffix("+json")) else {
                 throw Problem(415, "unsupported_media_type", "the body has to be JSON; send Content-Type: application/json")
             }
         }
         return request.body
-    }
-}
-
-extension StringProtocol {
-    fileprivate var trimmingSpaces: String {
-        let isSpace: (Character) -> Bool = { $0 == " " || $0 == "\t" }
-        return String(drop(while: isSpace).reversed().drop(while: isSpace).reversed())
     }
 }

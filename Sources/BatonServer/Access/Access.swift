@@ -66,8 +66,9 @@ final class Access: Sendable {
             throw Problem(403, "forbidden", "pages of \(origin.prefix(200)) may not write here; allow them with --allow-origin")
         }
         guard !isRequired, !request.host.isEmpty else { return }
+        guard !Access.isLocal(request.host) else { return }
         let name = Access.hostName(request.host)
-        guard Access.isLocal(name) || allowedHosts.contains(name) else {
+        guard allowedHosts.contains(name) else {
             throw Problem(403, "forbidden", "without tokens only local names are answered, not \(name.prefix(200)); allow it with --allow-host")
         }
     }
@@ -100,7 +101,14 @@ final class Access: Sendable {
         return String(host.prefix { $0 != ":" }).lowercased()
     }
 
-    private static func isLocal(_ name: String) -> Bool {
+    /// Whether a host, with or without a port, can only be this machine: localhost and names below it (RFC 6761 §6.3), 127.0.0.0/8, [::1].
+    private static func isLocal(_ host: String) -> Bool {
+        if host.utf8.starts(with: "127.0.0.1".utf8) {
+            // What most clients send, on the way of every request.
+            let rest = host.utf8.dropFirst(9)
+            if rest.isEmpty || rest.first == UInt8(ascii: ":") { return true }
+        }
+        let name = hostName(host)
         if name == "localhost" || name.hasSuffix(".localhost") || name == "[::1]" { return true }
         let parts = name.split(separator: ".", omittingEmptySubsequences: false)
         return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }

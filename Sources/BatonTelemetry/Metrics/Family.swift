@@ -38,6 +38,7 @@ public final class Family<Instrument: Sendable>: Sendable {
     public func series(_ values: [String]) -> Instrument {
         precondition(values.count == labels.count, "\(name) has the labels \(labels), and got \(values.count) values")
         return instruments.withLock { instruments in
+            if let known = instruments[values] { return known }
             let key = bounded(values, in: instruments)
             if let known = instruments[key] { return known }
             let new = make()

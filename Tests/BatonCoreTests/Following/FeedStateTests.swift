@@ -171,7 +171,7 @@ struct FeedStateTests {
 }
 
 /// A storage that is never asked.
-private struct NothingStorage: Storage {
+private struct NothingStorage: Storage, WithoutTopics {
     func create(_ draft: SessionDraft, at key: SessionKey) throws(StoreError) -> (session: SessionSnapshot, created: Bool) { throw .noSession }
     func session(_ key: SessionKey, _ query: SnapshotQuery) throws(StoreError) -> SessionSnapshot { throw .noSession }
     func update(_ key: SessionKey, with patch: SessionPatch, expectedVersion: Int?, epoch: Int?) throws(StoreError) -> SessionSnapshot {

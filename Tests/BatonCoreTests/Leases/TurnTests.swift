@@ -254,7 +254,7 @@ struct TurnTests {
 }
 
 /// The model behind a connection that fails when it is told to.
-private final class FailingStorage: Storage, BranchForwarding, LedgerForwarding, TrackForwarding {
+private final class FailingStorage: Storage, BranchForwarding, LedgerForwarding, TrackForwarding, WithoutTopics {
     struct Failures {
         /// Nothing gets through.
         var isAway = false

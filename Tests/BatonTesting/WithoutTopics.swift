@@ -1,10 +1,13 @@
-// What a storage answers that has no topics: every call is refused, and nothing is promised.
+public import BatonCore
+
+/// A storage made for a test that has no event bus: every call is refused.
+public protocol WithoutTopics: TopicStorage {}
 
 extension StoreError {
-    static let noTopics = StoreError(.storeIncompatible, "this storage has no topics")
+    fileprivate static let noTopics = StoreError(.storeIncompatible, "this storage has no topics")
 }
 
-extension TopicStorage {
+extension WithoutTopics {
     /// Refused.
     public func publish(_ batch: TopicBatch, to topic: String) async throws(StoreError) -> PublishReceipt { throw .noTopics }
 
