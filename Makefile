@@ -9,7 +9,7 @@ PREFIX ?= /usr/local
 RELEASE := -c release --static-swift-stdlib
 SWIFT_SOURCES := Package.swift Sources Tests Benchmarks Examples
 
-.PHONY: help run test unit-test faults examples lint format bench build install uninstall clean dependencies
+.PHONY: help run test unit-test faults examples lint format bench build package test-package install uninstall clean dependencies
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,7 +41,7 @@ examples: dependencies ## run the examples
 
 lint: ## check the formatting
 	@swift format lint --strict --parallel --recursive $(SWIFT_SOURCES)
-	@for script in scripts/* .ci/run $(wildcard Examples/*.sh); do bash -n "$$script" || exit 1; done
+	@for script in scripts/* .ci/run packaging/debian/* $(wildcard Examples/*.sh); do bash -n "$$script" || exit 1; done
 
 format: ## format the sources in place
 	@swift format --in-place --parallel --recursive $(SWIFT_SOURCES)
@@ -52,6 +52,14 @@ bench: dependencies ## run the benchmarks; ARGS="..." goes to them
 build: dependencies ## build the release binary
 	@swift build $(RELEASE) --product baton
 	@echo "built $$(swift build $(RELEASE) --show-bin-path)/baton"
+
+package: dependencies ## build the Debian package and an archive, in .build/package
+	@scripts/install-dependencies --packaging
+	@swift build $(RELEASE) --product baton
+	@scripts/package "$$(swift build $(RELEASE) --show-bin-path)/baton" .build/package
+
+test-package: package ## install, start, upgrade and remove the package in a clean Debian; needs root
+	@scripts/test-package .build/package
 
 install: build ## install the binary under PREFIX
 	@install -D -m 755 "$$(swift build $(RELEASE) --show-bin-path)/baton" "$(DESTDIR)$(PREFIX)/bin/baton"

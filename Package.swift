@@ -16,7 +16,7 @@ let package = Package(
     platforms: [.macOS(.v26)],
     products: [
         .library(name: "Baton", targets: ["Baton"]),
-        .executable(name: "baton", targets: ["BatonCLI"]),
+        .executable(name: "baton", targets: ["BatonProgram"]),
     ],
     targets: [
         // C glue: module maps and inline wrappers, nothing else.
@@ -43,13 +43,14 @@ let package = Package(
         .target(
             name: "BatonServer", dependencies: ["Baton", "BatonCore", "BatonHTTP", "BatonIO", "BatonTelemetry", "CBatonTLS"],
             swiftSettings: flags),
-        .executableTarget(
+        .target(
             name: "BatonCLI",
             dependencies: [
                 "Baton", "BatonCore", "BatonRedis", "BatonRedisClient", "BatonSQLite", "BatonServer", "BatonHTTP", "BatonIO", "BatonTelemetry",
                 "CBatonPlatform",
             ],
             swiftSettings: flags),
+        .executableTarget(name: "BatonProgram", dependencies: ["BatonCLI"], swiftSettings: flags),
         .executableTarget(
             name: "BatonBenchmarks",
             dependencies: [
@@ -86,7 +87,10 @@ let package = Package(
             swiftSettings: flags),
         .testTarget(
             name: "BatonCLITests",
-            dependencies: ["BatonCLI", "Baton", "BatonCore", "BatonRedis", "BatonRedisClient", "BatonHTTP", "BatonIO", "BatonTesting", "TurnWorker"],
+            dependencies: [
+                "BatonCLI", "BatonProgram", "Baton", "BatonCore", "BatonRedis", "BatonRedisClient", "BatonHTTP", "BatonIO", "BatonTesting",
+                "TurnWorker",
+            ],
             swiftSettings: flags),
         .testTarget(
             name: "BatonFaultTests", dependencies: ["Baton", "BatonCore", "BatonTesting", "BusWorker", "CBatonSQLite"], swiftSettings: flags),

@@ -7,10 +7,10 @@ internal import Darwin
 #endif
 
 /// The command line of Baton. Commands run on the main thread, which may wait for pipes without holding up anything else.
-@main
-enum BatonCommand {
+package enum BatonCommand {
+    /// Does what the process's arguments say, and ends the process.
     @MainActor
-    static func main() async {
+    package static func main() async {
         ProcessLimits.ignoreBrokenPipes()
         exit(await run(Array(CommandLine.arguments.dropFirst())).rawValue)
     }
@@ -36,7 +36,7 @@ enum BatonCommand {
         options: CommonOptions.declarations,
         commands: [
             .serve, .sessions, .append, .events, .tail, .context, .state, .lease, .tools, .approvals, .tracks, .topics, .signals, .webHooks,
-            .tokens, .doctor, .completion, .version,
+            .tokens, .doctor, .completion, .manual, .version,
         ])
 
     @MainActor

@@ -1,16 +1,25 @@
 /// How a command ends, in the numbers of sysexits.h.
-enum ExitCode: Int32, Sendable, Error {
+enum ExitCode: Int32, Sendable, Error, CaseIterable {
     case success = 0
-    /// The command line is wrong.
     case usage = 64
-    /// What was read is wrong.
     case badData = 65
     case notFound = 66
-    /// The store cannot be reached.
     case unavailable = 69
-    /// Something here is broken.
     case software = 70
-    /// Another attempt may succeed.
     case tryAgain = 75
     case notPermitted = 77
+
+    /// What it says to whoever started the program.
+    var meaning: String {
+        switch self {
+        case .success: "All went well"
+        case .usage: "The command line is wrong"
+        case .badData: "What was read is wrong"
+        case .notFound: "What was asked for is not there"
+        case .unavailable: "The store cannot be reached"
+        case .software: "Something here is broken"
+        case .tryAgain: "Another attempt may succeed"
+        case .notPermitted: "It is not permitted"
+        }
+    }
 }
