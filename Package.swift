@@ -11,6 +11,21 @@ let flags: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+// The places where bytes from outside come in: their corpus is a test like others; `make fuzz` builds the same sources as a program around libFuzzer,
+// which has to be linked with its runtime and takes the place of the test.
+let fuzzing: Target = {
+    let dependencies: [Target.Dependency] = [
+        "Baton", "BatonCLI", "BatonCore", "BatonHTTP", "BatonIO", "BatonRedis", "BatonRedisClient", "BatonRemote", "BatonSQLite", "BatonServer",
+        "BatonTelemetry",
+    ]
+    let path = "Tests/BatonFuzz"
+    guard Context.environment["BATON_FUZZING"] != nil else {
+        return .testTarget(name: "BatonFuzzTests", dependencies: dependencies, path: path, exclude: ["Corpus", "Driver"], swiftSettings: flags)
+    }
+    return .executableTarget(
+        name: "BatonFuzz", dependencies: dependencies, path: path, exclude: ["Corpus", "CorpusTests.swift"], swiftSettings: flags)
+}()
+
 let package = Package(
     name: "baton",
     platforms: [.macOS(.v26)],
@@ -94,6 +109,7 @@ let package = Package(
             swiftSettings: flags),
         .testTarget(
             name: "BatonFaultTests", dependencies: ["Baton", "BatonCore", "BatonTesting", "BusWorker", "CBatonSQLite"], swiftSettings: flags),
+        fuzzing,
     ],
     swiftLanguageModes: [.v6]
 )

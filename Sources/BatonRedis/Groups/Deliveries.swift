@@ -90,7 +90,8 @@ struct HandedOut {
         items.reserveCapacity(items.count + fresh.count)
         for item in fresh {
             items.append((item, 1, token))
-            token += 1
+            // Tokens stay below 2^48; wrapping only keeps nonsense from ending the process.
+            token &+= 1
         }
         let moment = try parts.int()
         nextDue = moment < 0 ? nil : Timestamp(milliseconds: moment)

@@ -138,7 +138,9 @@ struct GroupParts {
         var consumers: [ConsumerGroup.Consumer] = []
         while let name = list.nextIfAny()?.bytes {
             let numbers = try list.text().split(separator: " ").compactMap { Int($0) }
-            guard numbers.count == 2 else { throw StoreError.corrupt("a consumer of a group") }
+            guard numbers.count == 2, (0...Timestamp.maximum.milliseconds / 1000).contains(numbers[1]) else {
+                throw StoreError.corrupt("a consumer of a group")
+            }
             consumers.append(
                 ConsumerGroup.Consumer(
                     name: String(decoding: name, as: UTF8.self), held: numbers[0], seenAt: Timestamp(milliseconds: numbers[1] * 1000)))

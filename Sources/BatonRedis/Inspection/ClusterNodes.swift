@@ -36,7 +36,7 @@ package struct ClusterNodes: Sendable {
     private static func count(_ range: String) -> Int {
         guard !range.hasPrefix("[") else { return 0 }
         let ends = range.split(separator: "-").compactMap { Int($0) }
-        guard let first = ends.first, let last = ends.last, first <= last else { return 0 }
+        guard let first = ends.first, let last = ends.last, first <= last, last < HashSlot.count else { return 0 }
         return last - first + 1
     }
 

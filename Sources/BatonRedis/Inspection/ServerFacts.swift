@@ -24,7 +24,8 @@ package struct ServerFacts: Sendable {
 
     /// The replicas that are connected: lines of `slave0:ip=…,port=…,state=…,offset=…,lag=…`.
     package var replicas: [Replica] {
-        (0..<(number("connected_slaves") ?? 0)).compactMap { index in
+        // A server names each of them; the number alone is not to be counted up to.
+        (0..<min(max(0, number("connected_slaves") ?? 0), values.count)).compactMap { index in
             guard let line = values["slave\(index)"] else { return nil }
             let fields = ServerFacts.fields(line)
             return Replica(
@@ -34,7 +35,10 @@ package struct ServerFacts: Sendable {
     }
 
     /// How many bytes of writes a replica has yet to take over.
-    package func bytesBehind(_ replica: Replica) -> Int { max(0, (number("master_repl_offset") ?? 0) - replica.offset) }
+    package func bytesBehind(_ replica: Replica) -> Int {
+        let (bytes, overflow) = (number("master_repl_offset") ?? 0).subtractingReportingOverflow(replica.offset)
+        return overflow ? 0 : max(0, bytes)
+    }
 
     /// How many keys a database has, and how many of them expire.
     package func keys(inDatabase number: Int) -> (all: Int, expiring: Int) {

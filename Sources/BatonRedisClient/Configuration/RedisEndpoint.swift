@@ -26,6 +26,8 @@ public enum RedisEndpoint: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
+    private static let foreign = Array("/@[]".utf8)
+
     /// Reads `host`, `host:port`, `[::1]:port`, `::1` or `unix:/path`.
     /// - Throws: ``RedisError`` with the code `invalidConfiguration`.
     public init(_ text: some StringProtocol, defaultPort: UInt16 = 6379) throws(RedisError) {
@@ -56,7 +58,8 @@ public enum RedisEndpoint: Sendable, Hashable, CustomStringConvertible {
             port = nil
         }
         guard !host.isEmpty else { throw RedisError(.invalidConfiguration, "a host name is missing") }
-        guard host.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "@") }) else {
+        // A bracket in the middle belongs to an address that was not closed, or to none.
+        guard host.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F && !Self.foreign.contains($0) }) else {
             throw RedisError(.invalidConfiguration, "a host name holds a character that none can have")
         }
         guard let port else {

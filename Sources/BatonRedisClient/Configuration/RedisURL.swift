@@ -47,6 +47,10 @@ enum RedisURL {
 
     private static func scheme(_ text: Substring) throws(RedisError) -> (Kind, encrypted: Bool) {
         let known = "redis, rediss, redis+unix, redis+sentinel, rediss+sentinel, redis+cluster, rediss+cluster"
+        // A connection string whose password holds "://" comes here too, so only what looks like a scheme is repeated.
+        guard text.utf8.count <= 20, text.utf8.allSatisfy({ (0x61...0x7A).contains($0 | 0x20) || $0 == UInt8(ascii: "+") }) else {
+            throw invalid("what stands before :// is no scheme; expected one of \(known)")
+        }
         let name = text.lowercased()
         let parts = name.split(separator: "+", maxSplits: 1, omittingEmptySubsequences: false)
         let encrypted: Bool
