@@ -77,10 +77,11 @@ clean: ## remove everything that was built
 dependencies:
 	@scripts/install-dependencies
 
-# One test reads the metrics with the parser of Prometheus' Python client, and one receives web hooks with the package of Standard Webhooks. They
+# One test reads the metrics with the parser of Prometheus' Python client, one receives web hooks with the package of Standard Webhooks, and one reads spans
+# with the messages of OpenTelemetry. They
 # are skipped where these cannot be installed, so a failure here is not an error.
 .build/python/bin/python3:
 	@if ! { python3 -m venv .build/python \
 	    && timeout 60 .build/python/bin/python3 -m pip install --quiet --retries 0 --timeout 15 \
-	    prometheus_client standardwebhooks; } >/dev/null 2>&1; \
-	then rm -rf .build/python; echo "prometheus_client and standardwebhooks could not be installed; the tests that need them are skipped"; fi
+	    prometheus_client standardwebhooks opentelemetry-proto; } >/dev/null 2>&1; \
+	then rm -rf .build/python; echo "prometheus_client, standardwebhooks and opentelemetry-proto could not be installed; the tests that need them are skipped"; fi

@@ -30,7 +30,8 @@ let package = Package(
     name: "baton",
     platforms: [.macOS(.v26)],
     products: [
-        .library(name: "Baton", targets: ["Baton"]),
+        // Besides the store: what metrics and spans are made with, and the way of spans to a collector.
+        .library(name: "Baton", targets: ["Baton", "BatonTelemetry", "BatonOTLP"]),
         .executable(name: "baton", targets: ["BatonProgram"]),
     ],
     targets: [
@@ -47,6 +48,7 @@ let package = Package(
             name: "BatonIO", dependencies: ["BatonTelemetry", "CBatonEvent", "CBatonTLS", "CBatonPlatform"], swiftSettings: flags),
         .target(name: "BatonRedisClient", dependencies: ["BatonIO", "BatonTelemetry"], swiftSettings: flags),
         .target(name: "BatonHTTP", dependencies: ["BatonIO", "BatonTelemetry"], swiftSettings: flags),
+        .target(name: "BatonOTLP", dependencies: ["BatonHTTP", "BatonIO", "BatonTelemetry"], swiftSettings: flags),
         .target(name: "BatonCore", dependencies: ["BatonTelemetry", "CBatonPlatform"], swiftSettings: flags),
         .target(
             name: "BatonRedis", dependencies: ["BatonCore", "BatonRedisClient", "BatonIO", "BatonTelemetry"], swiftSettings: flags),
@@ -56,20 +58,21 @@ let package = Package(
             name: "Baton", dependencies: ["BatonCore", "BatonRedis", "BatonRedisClient", "BatonSQLite", "BatonRemote", "BatonIO", "BatonTelemetry"],
             swiftSettings: flags),
         .target(
-            name: "BatonServer", dependencies: ["Baton", "BatonCore", "BatonHTTP", "BatonIO", "BatonTelemetry", "CBatonTLS"],
+            name: "BatonServer", dependencies: ["Baton", "BatonCore", "BatonHTTP", "BatonOTLP", "BatonIO", "BatonTelemetry", "CBatonTLS"],
             swiftSettings: flags),
         .target(
             name: "BatonCLI",
             dependencies: [
-                "Baton", "BatonCore", "BatonRedis", "BatonRedisClient", "BatonSQLite", "BatonServer", "BatonHTTP", "BatonIO", "BatonTelemetry",
-                "CBatonPlatform",
+                "Baton", "BatonCore", "BatonRedis", "BatonRedisClient", "BatonSQLite", "BatonServer", "BatonHTTP", "BatonOTLP", "BatonIO",
+                "BatonTelemetry", "CBatonPlatform",
             ],
             swiftSettings: flags),
         .executableTarget(name: "BatonProgram", dependencies: ["BatonCLI"], swiftSettings: flags),
         .executableTarget(
             name: "BatonBenchmarks",
             dependencies: [
-                "Baton", "BatonCore", "BatonRedis", "BatonSQLite", "BatonHTTP", "BatonIO", "BatonServer", "BatonTelemetry", "BatonRedisClient",
+                "Baton", "BatonCore", "BatonRedis", "BatonSQLite", "BatonHTTP", "BatonOTLP", "BatonIO", "BatonServer", "BatonTelemetry",
+                "BatonRedisClient",
             ],
             path: "Benchmarks/Sources", swiftSettings: flags),
 
@@ -91,6 +94,8 @@ let package = Package(
             dependencies: ["BatonRedisClient", "BatonIO", "BatonTelemetry", "BatonTesting", "CBatonAllocations"], swiftSettings: flags),
         .testTarget(
             name: "BatonHTTPTests", dependencies: ["BatonHTTP", "BatonIO", "BatonTesting"], resources: [.copy("Cases")], swiftSettings: flags),
+        .testTarget(
+            name: "BatonOTLPTests", dependencies: ["BatonOTLP", "BatonHTTP", "BatonIO", "BatonTelemetry", "BatonTesting"], swiftSettings: flags),
         .testTarget(name: "BatonCoreTests", dependencies: ["BatonCore", "BatonTesting"], swiftSettings: flags),
         .testTarget(
             name: "BatonRedisTests", dependencies: ["BatonRedis", "BatonRedisClient", "BatonCore", "BatonTesting"], swiftSettings: flags),
@@ -98,13 +103,16 @@ let package = Package(
             name: "BatonSQLiteTests", dependencies: ["BatonSQLite", "BatonCore", "BatonTesting", "CBatonSQLite"], swiftSettings: flags),
         .testTarget(
             name: "BatonServerTests",
-            dependencies: ["BatonServer", "Baton", "BatonRemote", "BatonCore", "BatonHTTP", "BatonIO", "BatonTelemetry", "BatonTesting"],
+            dependencies: [
+                "BatonServer", "Baton", "BatonRemote", "BatonCore", "BatonHTTP", "BatonOTLP", "BatonIO", "BatonTelemetry", "BatonTesting",
+            ],
             swiftSettings: flags),
         .testTarget(
             name: "BatonCLITests",
             dependencies: [
-                "BatonCLI", "BatonProgram", "Baton", "BatonCore", "BatonRedis", "BatonRedisClient", "BatonHTTP", "BatonIO", "BatonTesting",
-                "TurnWorker",
+                "BatonCLI", "BatonProgram", "Baton", "BatonCore", "BatonRedis", "BatonRedisClient", "BatonServer", "BatonHTTP", "BatonOTLP",
+                "BatonIO",
+                "BatonTelemetry", "BatonTesting", "TurnWorker",
             ],
             swiftSettings: flags),
         .testTarget(

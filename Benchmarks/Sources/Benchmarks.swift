@@ -13,6 +13,7 @@ enum Benchmarks {
         ("branches", BranchBenchmark.run),
         ("redis-topics", RedisTopicsBenchmark.run),
         ("topic-followers", TopicFollowersBenchmark.run),
+        ("tracing", TracingBenchmark.run),
     ]
 
     static func main() async throws {

@@ -17,19 +17,21 @@ extension SessionStore {
     /// - Parameters:
     ///   - executor: where work for followers runs; connections to Redis live on it too when it is an event loop.
     ///   - metrics: where connections to Redis show what they do.
+    ///   - tracer: begins a span around every operation; ``RecordingTracer`` with an ``OTLPExporter`` sends them to a collector.
     /// - Throws: ``StoreError/Code/invalidParameter`` for an address that cannot be read; ``StoreError/Code/storeUnavailable``,
     ///   ``StoreError/Code/storeIncompatible`` or ``StoreError/Code/storeCorrupt`` when what is there cannot be used.
     public static func open(
         _ address: String, configuration: StoreConfiguration = StoreConfiguration(), executor: (any TaskExecutor)? = nil,
-        observer: OperationObserver? = nil, metrics: Metrics? = nil
+        observer: OperationObserver? = nil, metrics: Metrics? = nil, tracer: (any Tracer)? = nil
     ) async throws(StoreError) -> SessionStore {
-        try await open(StoreAddress(address), configuration: configuration, executor: executor, observer: observer, metrics: metrics)
+        try await open(
+            StoreAddress(address), configuration: configuration, executor: executor, observer: observer, metrics: metrics, tracer: tracer)
     }
 
     /// Opens the store at an address.
     public static func open(
         _ address: StoreAddress, configuration: StoreConfiguration = StoreConfiguration(), executor: (any TaskExecutor)? = nil,
-        observer: OperationObserver? = nil, metrics: Metrics? = nil
+        observer: OperationObserver? = nil, metrics: Metrics? = nil, tracer: (any Tracer)? = nil
     ) async throws(StoreError) -> SessionStore {
         let storage: any Storage
         switch address {
@@ -49,6 +51,6 @@ extension SessionStore {
             storage = try RemoteStorage(
                 url: url, token: configuration.token, authorities: configuration.authorities, durability: configuration.durability)
         }
-        return SessionStore(on: storage, executor: executor, observer: observer)
+        return SessionStore(on: storage, executor: executor, observer: observer, tracer: tracer)
     }
 }

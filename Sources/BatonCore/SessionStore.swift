@@ -1,3 +1,5 @@
+public import BatonTelemetry
+
 #if canImport(Glibc)
 internal import Glibc
 #else
@@ -9,7 +11,7 @@ internal import Darwin
 /// A store checks what callers ask for, lets its storage do it in one atomic step, and tells followers. It is cheap to
 /// share: one instance serves a whole process.
 public final class SessionStore: Sendable {
-    /// What the store was asked to do; the names of metrics and spans.
+    /// What the store was asked to do; the names of metrics, and of spans unless ``Operation/spanName`` says another.
     public enum Operation: String, Sendable, CaseIterable {
         case createSession = "create_session"
         case getSession = "get_session"
@@ -76,6 +78,8 @@ public final class SessionStore: Sendable {
     let lines: WaitingLines
     /// `nil` where there are none, so that a call without hooks costs one comparison.
     let hooks: Hooks?
+    /// What spans around operations are begun with; `nil` for no spans.
+    public let tracer: (any Tracer)?
     private let observer: OperationObserver?
 
     /// A store on `storage`.
@@ -83,10 +87,14 @@ public final class SessionStore: Sendable {
     ///   - executor: where work for followers runs; the default executor when `nil`. A server passes its loop, so that events reach
     ///     streams without a change of thread.
     ///   - observer: told of every operation, for metrics; has to return at once.
-    public init(on storage: any Storage, executor: (any TaskExecutor)? = nil, observer: OperationObserver? = nil) {
+    ///   - tracer: begins a span around every operation.
+    public init(
+        on storage: any Storage, executor: (any TaskExecutor)? = nil, observer: OperationObserver? = nil, tracer: (any Tracer)? = nil
+    ) {
         self.storage = storage
         self.hooks = nil
         self.observer = observer
+        self.tracer = tracer
         self.feeds = FeedHub(storage: storage, executor: executor)
         self.bells = LeaseBells(storage)
         self.topicFeeds = FeedHub(storage: storage, executor: executor)
@@ -94,9 +102,10 @@ public final class SessionStore: Sendable {
         self.lines = WaitingLines(storage: storage)
     }
 
-    init(_ other: SessionStore, on storage: any Storage, hooks: Hooks?) {
+    init(_ other: SessionStore, on storage: any Storage, hooks: Hooks?, tracer: (any Tracer)?) {
         self.storage = storage
         self.hooks = hooks
+        self.tracer = tracer
         observer = other.observer
         feeds = other.feeds
         bells = other.bells
@@ -115,7 +124,7 @@ public final class SessionStore: Sendable {
     /// - Throws: ``StoreError/Code/invalidParameter`` when the store's kind cannot promise it.
     public func with(durability: Durability) throws(StoreError) -> SessionStore {
         try durability.checkRange()
-        return SessionStore(self, on: try storage.with(durability: durability), hooks: hooks)
+        return SessionStore(self, on: try storage.with(durability: durability), hooks: hooks, tracer: tracer)
     }
 
     /// A handle on one session, whether it exists or not.
@@ -150,7 +159,11 @@ public final class SessionStore: Sendable {
     ) async throws(StoreError) -> (session: SessionSnapshot, created: Bool) {
         let draft = try draft.checked()
         try storage.policy.check(draft.lifetime)
-        return try await perform(.createSession) { () throws(StoreError) in try await self.storage.create(draft, at: key) }
+        return try await perform(.createSession, on: key) { () throws(StoreError) in
+            let (session, created) = try await self.storage.create(draft, at: key)
+            if !created { self.note("existing", true) }
+            return (session, created)
+        }
     }
 
     /// The session with its state and the last events that match.
@@ -165,7 +178,7 @@ public final class SessionStore: Sendable {
     /// A read without hooks, for the store itself.
     func load(_ key: SessionKey, _ query: SnapshotQuery) async throws(StoreError) -> SessionSnapshot {
         try Check.range(query.events, 0...EventQuery.maximumLimit, "events")
-        return try await perform(.getSession) { () throws(StoreError) in try await self.storage.session(key, query) }
+        return try await perform(.getSession, on: key) { () throws(StoreError) in try await self.storage.session(key, query) }
     }
 
     /// Changes the session's own fields.
@@ -175,20 +188,20 @@ public final class SessionStore: Sendable {
     ) async throws(StoreError) -> SessionSnapshot {
         let patch = try patch.checked()
         if case .set(nil) = patch.ttl { try storage.policy.check(.unlimited) }
-        return try await perform(.updateSession) { () throws(StoreError) in
+        return try await perform(.updateSession, on: key) { () throws(StoreError) in
             try await self.storage.update(key, with: patch, expectedVersion: expectedVersion, epoch: epoch)
         }
     }
 
     /// Restarts the session's lifetime.
     public func touch(_ key: SessionKey) async throws(StoreError) -> SessionSnapshot {
-        try await perform(.touchSession) { () throws(StoreError) in try await self.storage.touch(key) }
+        try await perform(.touchSession, on: key) { () throws(StoreError) in try await self.storage.touch(key) }
     }
 
     /// Deletes the session with everything that belongs to it; absent is fine. Returns whether it was there.
     @discardableResult
     public func delete(_ key: SessionKey, epoch: Int? = nil) async throws(StoreError) -> Bool {
-        try await perform(.deleteSession) { () throws(StoreError) in try await self.storage.delete(key, epoch: epoch) }
+        try await perform(.deleteSession, on: key) { () throws(StoreError) in try await self.storage.delete(key, epoch: epoch) }
     }
 
     /// A page of sessions, newest first.
@@ -218,19 +231,22 @@ public final class SessionStore: Sendable {
         if let key = batch.idempotencyKey { _ = try Name.checked(key, "the idempotency key") }
         if batch.createsSession { try storage.policy.check(.storeDefault) }
         if let seq = batch.expectedSeq { try Check.range(seq, 0...Int.max, "the expected seq") }
-        return try await perform(.appendEvents) { () throws(StoreError) in try await self.storage.append(batch, to: key) }
+        return try await perform(.appendEvents, on: key) { () throws(StoreError) in
+            self.note("event_count", .int(batch.events.count))
+            return try await self.storage.append(batch.carryingTrace(), to: key)
+        }
     }
 
     /// A page of events.
     /// - Throws: ``StoreError/Code/offsetGone`` when `after` stands in a part that was trimmed, or in another generation.
     public func events(in key: SessionKey, _ query: EventQuery = EventQuery()) async throws(StoreError) -> EventPage {
         try Check.range(query.limit, 1...EventQuery.maximumLimit, "limit")
-        return try await perform(.readEvents) { () throws(StoreError) in try await self.storage.events(in: key, query) }
+        return try await perform(.readEvents, on: key) { () throws(StoreError) in try await self.storage.events(in: key, query) }
     }
 
     /// The event with this id.
     public func event(_ id: String, in key: SessionKey) async throws(StoreError) -> Event {
-        try await perform(.getEvent) { () throws(StoreError) in try await self.storage.event(id, in: key) }
+        try await perform(.getEvent, on: key) { () throws(StoreError) in try await self.storage.event(id, in: key) }
     }
 
     /// The event with this id and its neighbours.
@@ -239,7 +255,7 @@ public final class SessionStore: Sendable {
     ) async throws(StoreError) -> EventWindow {
         try Check.range(before, 0...EventQuery.maximumLimit, "before")
         try Check.range(after, 0...EventQuery.maximumLimit, "after")
-        return try await perform(.getWindow) { () throws(StoreError) in
+        return try await perform(.getWindow, on: key) { () throws(StoreError) in
             try await self.storage.window(around: id, in: key, before: before, after: after, roles: roles)
         }
     }
@@ -250,7 +266,7 @@ public final class SessionStore: Sendable {
             throw StoreError(
                 .tooLarge, "event.content has \(patch.content.bytes.count) bytes; an event holds at most \(EventDraft.maximumContentBytes)")
         }
-        return try await perform(.replaceEvent) { () throws(StoreError) in
+        return try await perform(.replaceEvent, on: key) { () throws(StoreError) in
             try await self.storage.replace(id, in: key, with: patch, epoch: epoch)
         }
     }
@@ -258,42 +274,42 @@ public final class SessionStore: Sendable {
     /// Removes an event; its seq stays used.
     @discardableResult
     public func remove(_ id: String, in key: SessionKey, epoch: Int? = nil) async throws(StoreError) -> Event? {
-        try await perform(.removeEvent) { () throws(StoreError) in try await self.storage.remove(id, in: key, epoch: epoch) }
+        try await perform(.removeEvent, on: key) { () throws(StoreError) in try await self.storage.remove(id, in: key, epoch: epoch) }
     }
 
     /// Removes the newest event and returns it; `nil` when there is none.
     public func pop(_ key: SessionKey, epoch: Int? = nil) async throws(StoreError) -> Event? {
-        try await perform(.removeEvent) { () throws(StoreError) in try await self.storage.remove(nil, in: key, epoch: epoch) }
+        try await perform(.removeEvent, on: key) { () throws(StoreError) in try await self.storage.remove(nil, in: key, epoch: epoch) }
     }
 
     /// Forgets all events; the seq goes on.
     public func clear(_ key: SessionKey, epoch: Int? = nil) async throws(StoreError) {
-        try await perform(.clearEvents) { () throws(StoreError) in try await self.storage.clear(key, epoch: epoch) }
+        try await perform(.clearEvents, on: key) { () throws(StoreError) in try await self.storage.clear(key, epoch: epoch) }
     }
 
     // MARK: - State
 
     /// The state of one scope.
     public func state(_ scope: StateScope) async throws(StoreError) -> [String: JSON] {
-        try await perform(.getState) { () throws(StoreError) in try await self.storage.state(scope) }
+        try await perform(.getState, on: scope) { () throws(StoreError) in try await self.storage.state(scope) }
     }
 
     /// The state that a session sees.
     public func mergedState(of key: SessionKey) async throws(StoreError) -> SessionState {
-        try await perform(.getState) { () throws(StoreError) in try await self.storage.session(key, SnapshotQuery()).state }
+        try await perform(.getState, on: key) { () throws(StoreError) in try await self.storage.session(key, SnapshotQuery()).state }
     }
 
     /// Changes the state of a user or an application, or the session's own; returns the scope's state afterwards.
     @discardableResult
     public func change(_ scope: StateScope, _ changes: [StateChange], epoch: Int? = nil) async throws(StoreError) -> [String: JSON] {
         for change in changes { _ = try Name.checked(change.key, "a state key") }
-        return try await perform(.changeState) { () throws(StoreError) in try await self.storage.change(scope, changes, epoch: epoch) }
+        return try await perform(.changeState, on: scope) { () throws(StoreError) in try await self.storage.change(scope, changes, epoch: epoch) }
     }
 
     /// Changes what a session sees in one step, each key in the scope of its prefix; returns what it sees afterwards.
     @discardableResult
     public func change(_ key: SessionKey, _ delta: StateDelta, epoch: Int? = nil) async throws(StoreError) -> SessionState {
-        try await perform(.changeState) { () throws(StoreError) in try await self.storage.change(key, delta, epoch: epoch) }
+        try await perform(.changeState, on: key) { () throws(StoreError) in try await self.storage.change(key, delta, epoch: epoch) }
     }
 
     // MARK: - Operations
@@ -330,10 +346,17 @@ public final class SessionStore: Sendable {
         await storage.close()
     }
 
-    /// Does an operation and tells the observer.
-    func perform<Result>(
-        _ operation: Operation, _ body: () async throws(StoreError) -> sending Result
-    ) async throws(StoreError) -> sending Result {
+    /// Does an operation, in a span when there is a tracer, and tells the observer.
+    func perform<Result: Sendable>(
+        _ operation: Operation, on subject: some SpanSubject = WholeStore(), _ body: () async throws(StoreError) -> Result
+    ) async throws(StoreError) -> Result {
+        guard let tracer else { return try await observed(operation, body) }
+        return try await traced(operation, on: subject, by: tracer) { () throws(StoreError) in try await self.observed(operation, body) }
+    }
+
+    private func observed<Result: Sendable>(
+        _ operation: Operation, _ body: () async throws(StoreError) -> Result
+    ) async throws(StoreError) -> Result {
         guard let observer else { return try await body() }
         let start = ContinuousClock.now
         do throws(StoreError) {

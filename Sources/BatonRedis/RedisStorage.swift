@@ -13,6 +13,8 @@ public final class RedisStorage: Storage {
     let layout: KeyLayout
     /// How the storage treats what it keeps.
     public let policy: StorePolicy
+    /// Redis.
+    public var kind: StorageKind { .redis }
     let clock: (@Sendable () -> Timestamp)?
     let watch: LogWatch
     let topics: TopicWatch

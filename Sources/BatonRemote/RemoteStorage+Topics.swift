@@ -11,6 +11,7 @@ extension RemoteStorage {
             for event in batch.events { writer.draft(event) }
         }
         var request = Request(.post, TopicAddress.path(topic) + "/events", body: writer.bytes)
+        if let trace = batch.trace { request.headers.add(trace) }
         let needsKey = batch.idempotencyKey == nil && batch.events.contains { $0.id == nil }
         let name = batch.idempotencyKey ?? (needsKey ? Randomness.uuid7(at: SystemClock.now()) : nil)
         if let name { request.headers.add("Idempotency-Key", name) }

@@ -15,6 +15,8 @@ public final class RemoteStorage: Storage {
     let daemon: DaemonClient
     let watches: WatchList
     private let durability: Durability?
+    /// Another daemon.
+    public var kind: StorageKind { .remote }
 
     /// A storage at the address of a daemon. Nothing is sent yet.
     /// - Parameters:
@@ -108,6 +110,7 @@ public final class RemoteStorage: Storage {
             if let previous = agent.from { parameters.add("previousAgent", previous) }
         }
         var request = Request(.post, key.path + "/events", query: parameters.text, body: batch.wireForm).showing(batch.epoch)
+        if let trace = batch.trace { request.headers.add(trace) }
         if let seq = batch.expectedSeq { request.headers.add("If-Match", "\"\(seq)\"") }
         let needsKey = batch.idempotencyKey == nil && batch.events.contains { $0.id == nil }
         let name = batch.idempotencyKey ?? (needsKey ? Randomness.uuid7(at: SystemClock.now()) : nil)

@@ -26,6 +26,8 @@ public final class SQLiteStorage: Storage {
     private let statistics = Statistics()
     /// How the storage treats what it keeps.
     public let policy: StorePolicy
+    /// SQLite.
+    public var kind: StorageKind { .sqlite }
     private let durability: SQLiteConfiguration.Durability
     private let ending = Ending()
 

@@ -1,6 +1,7 @@
 internal import Baton
 internal import BatonHTTP
 public import BatonIO
+internal import BatonOTLP
 public import BatonTelemetry
 
 /// The daemon: a store served over HTTP, with access control, numbers and logs.
@@ -18,6 +19,7 @@ public final class Daemon: Sendable {
     private let access: Access
     private let webHooks: WebHooks
     private let groups: GroupGauges
+    private let exporter: OTLPExporter?
     private let loops: [EventLoop]
     private let tls: TLSServerContext?
     private let logger: Logger
@@ -42,19 +44,27 @@ public final class Daemon: Sendable {
                     }))
         }
         let store: SessionStore
+        let exporter: OTLPExporter?
         do {
+            let logger = logger.labelled("traces")
+            exporter = try configuration.traces.map {
+                try OTLPExporter($0.exporter, version: Daemon.version, on: loops[0], metrics: metrics.registry, logger: logger)
+            }
+            let tracer = exporter.map { RecordingTracer(configuration.traces?.sampler ?? .always, to: $0) }
             store = try await SessionStore.open(
                 configuration.store, configuration: configuration.storeConfiguration, executor: loops[0],
-                observer: { metrics.record($0, $1, $2) }, metrics: metrics.registry
+                observer: { metrics.record($0, $1, $2) }, metrics: metrics.registry, tracer: tracer
             ).with(hooks: configuration.hooks)
         } catch {
             for loop in loops { await loop.shutdown() }
             throw error
         }
         do {
+            // What the daemon does by itself every few seconds would bury what others do.
+            let quiet = store.with(tracer: nil)
             let isExposed = configuration.addresses.contains { !$0.isLocal }
             access = Access(
-                store: store, isRequired: isExposed, allowedHosts: configuration.allowedHosts, allowedOrigins: configuration.allowedOrigins)
+                store: quiet, isRequired: isExposed, allowedHosts: configuration.allowedHosts, allowedOrigins: configuration.allowedOrigins)
             try await access.refresh()
             if isExposed, try await store.tokens().isEmpty {
                 throw StoreError(
@@ -76,17 +86,19 @@ public final class Daemon: Sendable {
             server = try await HTTPServer(http, on: loops, observer: metrics) { await api.respond(to: $0) }
         } catch {
             await store.close()
+            await exporter?.close(within: .zero)
             for loop in loops { await loop.shutdown() }
             throw error
         }
         self.store = store
+        self.exporter = exporter
         self.loops = loops
         self.logger = logger
         drain = configuration.drain
         webHooks = WebHooks(
             store: store, policy: configuration.webHooks, loop: loops[0], metrics: metrics.registry, logger: logger.labelled("webhooks"),
             drain: configuration.drain)
-        groups = GroupGauges(store)
+        groups = GroupGauges(store.with(tracer: nil))
         metrics.observe(store)
         metrics.observe(groups)
         metrics.observe(loops)
@@ -123,6 +135,8 @@ public final class Daemon: Sendable {
         await unsent
         await groups.close()
         await store.close()
+        // The last spans are those of the end.
+        await exporter?.close()
         for loop in loops { await loop.shutdown() }
         logger.notice("stopped", ["aborted": .int(aborted)])
     }

@@ -1,5 +1,21 @@
 public import Baton
 public import BatonIO
+public import BatonOTLP
+public import BatonTelemetry
+
+/// Which spans a daemon records, and where it sends them.
+public struct TraceConfiguration: Sendable {
+    /// Where they are sent.
+    public var exporter: OTLPConfiguration
+    /// Which are recorded.
+    public var sampler: Sampler
+
+    /// Spans for a collector.
+    public init(_ exporter: OTLPConfiguration, sampler: Sampler = .always) {
+        self.exporter = exporter
+        self.sampler = sampler
+    }
+}
 
 /// How a daemon is set up.
 public struct DaemonConfiguration: Sendable {
@@ -30,6 +46,8 @@ public struct DaemonConfiguration: Sendable {
     /// How long a kept connection may be silent.
     public var idleTimeout: Duration
 
+    /// Which spans are recorded and where they are sent; `nil` for none. Without it, the callers' traces are carried on all the same.
+    public var traces: TraceConfiguration?
     /// What a program that embeds the daemon does with appends and reads of sessions on their way.
     public var hooks: Hooks
 

@@ -81,6 +81,8 @@ public struct Logger: Sendable {
         }
         var all = self.metadata.merging(metadata())
         if suppressed > 0 { all["suppressed"] = .int(suppressed) }
+        // Who reads a trace finds its records, and the other way round.
+        if let context = TraceContext.current { all.add(context) }
         core.sink.write(
             LogRecord(milliseconds: WallClock.milliseconds, level: level, label: label, message: message(), metadata: all))
     }

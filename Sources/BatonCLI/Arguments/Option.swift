@@ -40,6 +40,8 @@ enum Settable: Sendable {
     case everywhere
     /// The same with a key of its own, as in `tls.certificate`.
     case everywhereAs(key: String)
+    /// The same with a variable that others have named, as OpenTelemetry has for its settings.
+    case everywhereBy(variable: String)
     /// Variable, but no key: for what says where the file is.
     case variable
     /// Neither.
@@ -64,6 +66,7 @@ extension Option {
             switch traits.settable {
             case .everywhere: (variable, name)
             case .everywhereAs(let key): (variable, key)
+            case .everywhereBy(let variable): (variable, name)
             case .variable: (variable, nil)
             case .flagOnly: (nil, nil)
             }

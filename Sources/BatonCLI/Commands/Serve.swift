@@ -28,7 +28,7 @@ extension Command {
             Example(line: "baton serve --listen 127.0.0.1:0 --ready-fd 3 3>address", meaning: "Take any free port and write the address to a file"),
             Example(line: "baton serve --session-ttl 30d --max-events 10000", meaning: "Forget what is old"),
         ],
-        options: ServeOptions.declarations + KeepingOptions.declarations
+        options: ServeOptions.declarations + KeepingOptions.declarations + TraceOptions.declarations
     ) { invocation in
         try await Service(invocation).run()
     }
@@ -103,8 +103,12 @@ private struct Service {
 
     func run() async throws -> ExitCode {
         let configuration = try configuration()
+        let protocols = ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"].compactMap { ProcessEnvironment.variables[$0] }
         let sink = StreamSink(invocation[ServeOptions.logFormat] == .json ? .json : .text)
         let logger = Logger(label: "baton", level: invocation[ServeOptions.logLevel], to: sink)
+        if configuration.traces != nil, let asked = protocols.first, asked != "http/json" {
+            logger.warning("spans are sent as OTLP/HTTP in JSON, whatever protocol the environment asks for", ["protocol": .string(asked)])
+        }
         let loop = try EventLoop(.init(name: "baton-signals"))
         let (signals, continuation) = AsyncStream.makeStream(of: SignalReceiver.Signal.self, bufferingPolicy: .bufferingNewest(8))
         let endings = EndingCount()
@@ -159,6 +163,7 @@ private struct Service {
         configuration.allowedOrigins = invocation[ServeOptions.allowedOrigins]
         configuration.webHooks.allowsPrivate = invocation[ServeOptions.webHooksAllowPrivate]
         configuration.webHooks.authorities = invocation[ServeOptions.webHookAuthorities]
+        configuration.traces = try invocation.traceConfiguration()
         return configuration
     }
 

@@ -12,7 +12,7 @@ extension SessionStore {
         if case .set(nil) = draft.ttl { try storage.policy.check(.unlimited) }
         let id = id ?? Randomness.uuid7(at: SystemClock.now())
         let fork = try SessionKey(app: key.app, user: key.user, id: id)
-        return try await perform(.forkSession) { () throws(StoreError) in try await self.storage.fork(key, draft, to: fork, epoch: epoch) }
+        return try await perform(.forkSession, on: key) { () throws(StoreError) in try await self.storage.fork(key, draft, to: fork, epoch: epoch) }
     }
 
     /// Appends an event after which readers see what they saw when the event at a place was the newest. Nothing is deleted.
@@ -21,12 +21,12 @@ extension SessionStore {
     ///   ``StoreError/Code/offsetGone`` when the session does not have the place; ``Rewinds/tooMany``.
     public func rewind(_ key: SessionKey, _ draft: RewindDraft) async throws(StoreError) -> AppendReceipt {
         if let expectedSeq = draft.expectedSeq { try Check.range(expectedSeq, 0...Int.max, "the expected seq") }
-        return try await perform(.rewindSession) { () throws(StoreError) in try await self.storage.rewind(key, draft) }
+        return try await perform(.rewindSession, on: key) { () throws(StoreError) in try await self.storage.rewind(key, draft) }
     }
 
     /// Where a session comes from, and the forks of it that are there.
     public func lineage(of key: SessionKey) async throws(StoreError) -> Lineage {
-        try await perform(.getLineage) { () throws(StoreError) in try await self.storage.lineage(of: key) }
+        try await perform(.getLineage, on: key) { () throws(StoreError) in try await self.storage.lineage(of: key) }
     }
 
     /// How far two sessions of one user go together. What each shows after that is read as any events are.
@@ -34,7 +34,7 @@ extension SessionStore {
         guard key.app.utf8.elementsEqual(other.app.utf8), key.user.utf8.elementsEqual(other.user.utf8) else {
             throw StoreError(.invalidParameter, "sessions are compared with others of the same app and user")
         }
-        return try await perform(.compareSessions) { () throws(StoreError) in try await self.storage.compare(key, with: other) }
+        return try await perform(.compareSessions, on: key) { () throws(StoreError) in try await self.storage.compare(key, with: other) }
     }
 }
 

@@ -128,7 +128,7 @@ private actor Consumption {
     }
 
     private func handle(_ delivery: Delivery) async {
-        let action = await Consumption.outcome(of: delivery, handler)
+        let action = await Consumption.outcome(of: delivery, in: group, handler)
         if running[delivery.token]?.isFenced == false { await settle(delivery, action) }
         running[delivery.token] = nil
         finished += 1
@@ -138,10 +138,10 @@ private actor Consumption {
     }
 
     @concurrent private static func outcome(
-        of delivery: Delivery, _ handler: @Sendable (Delivery) async throws -> Void
+        of delivery: Delivery, in group: GroupHandle, _ handler: @Sendable (Delivery) async throws -> Void
     ) async -> Settlement.Action {
         do {
-            try await handler(delivery)
+            if let tracer = group.store.tracer { try await group.process(delivery, by: tracer, handler) } else { try await handler(delivery) }
             return .acknowledge
         } catch {
             let reason = "\(error)".prefix(bytes: DeliveryFailure.maximumReasonBytes)

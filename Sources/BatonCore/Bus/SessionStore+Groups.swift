@@ -12,7 +12,7 @@ extension SessionStore {
         let (group, topic) = (try Name.checked(group, "the group"), try Name.checked(topic, "the topic"))
         let settings = try settings.checked()
         try Check.cursor(cursor)
-        return try await perform(.setGroup) { () throws(StoreError) in
+        return try await perform(.setGroup, on: BusSubject(topic: topic, group: group)) { () throws(StoreError) in
             try await self.storage.setGroup(group, of: topic, settings, from: cursor)
         }
     }
@@ -21,20 +21,24 @@ extension SessionStore {
     /// - Throws: ``StoreError/noGroup``.
     public func inspect(group: String, of topic: String) async throws(StoreError) -> ConsumerGroup {
         let (group, topic) = (try Name.checked(group, "the group"), try Name.checked(topic, "the topic"))
-        return try await perform(.inspectGroup) { () throws(StoreError) in try await self.storage.group(group, of: topic) }
+        return try await perform(.inspectGroup, on: BusSubject(topic: topic, group: group)) { () throws(StoreError) in
+            try await self.storage.group(group, of: topic)
+        }
     }
 
     /// The groups of a topic by name.
     public func groups(of topic: String) async throws(StoreError) -> [ConsumerGroup] {
         let topic = try Name.checked(topic, "the topic")
-        return try await perform(.listGroups) { () throws(StoreError) in try await self.storage.groups(of: topic) }
+        return try await perform(.listGroups, on: BusSubject(topic: topic)) { () throws(StoreError) in try await self.storage.groups(of: topic) }
     }
 
     /// Deletes a group with what it holds and its dead letters; absent is fine. Returns whether it was there.
     @discardableResult
     public func delete(group: String, of topic: String) async throws(StoreError) -> Bool {
         let (group, topic) = (try Name.checked(group, "the group"), try Name.checked(topic, "the topic"))
-        return try await perform(.deleteGroup) { () throws(StoreError) in try await self.storage.deleteGroup(group, of: topic) }
+        return try await perform(.deleteGroup, on: BusSubject(topic: topic, group: group)) { () throws(StoreError) in
+            try await self.storage.deleteGroup(group, of: topic)
+        }
     }
 
     /// Moves a group to another place, back or forward, and drops what it holds; dead letters stay.
@@ -42,7 +46,9 @@ extension SessionStore {
     public func move(group: String, of topic: String, to cursor: TopicCursor) async throws(StoreError) -> ConsumerGroup {
         let (group, topic) = (try Name.checked(group, "the group"), try Name.checked(topic, "the topic"))
         try Check.cursor(cursor)
-        return try await perform(.moveGroup) { () throws(StoreError) in try await self.storage.move(group, of: topic, to: cursor) }
+        return try await perform(.moveGroup, on: BusSubject(topic: topic, group: group)) { () throws(StoreError) in
+            try await self.storage.move(group, of: topic, to: cursor)
+        }
     }
 
     // MARK: - Receiving
@@ -59,10 +65,11 @@ extension SessionStore {
         let consumer = try Name.checked(consumer, "the consumer")
         try Check.range(limit, 1...1000, "max")
         guard wait <= SessionStore.longestReceiveWait else { throw StoreError(.invalidParameter, "wait has to be from 0 to 60 seconds") }
-        return try await perform(.receive) { () throws(StoreError) in
+        return try await perform(.receive, on: BusSubject(topic: topic, group: group, consumer: consumer)) { () throws(StoreError) in
             let ask = { () async throws(StoreError) in try await self.ask(limit, from: topic, as: consumer, in: group) }
-            guard wait > .zero else { return try await ask() }
-            return try await self.lines.receive(from: topic, in: group, until: .now + wait, ask)
+            let received = wait > .zero ? try await self.lines.receive(from: topic, in: group, until: .now + wait, ask) : try await ask()
+            self.note(received)
+            return received
         }
     }
 
@@ -94,7 +101,7 @@ extension SessionStore {
         let (group, topic) = (try Name.checked(group, "the group"), try Name.checked(topic, "the topic"))
         let consumer = try Name.checked(consumer, "the consumer")
         let settlements = try settlements.checked()
-        return try await perform(.settle) { () throws(StoreError) in
+        return try await perform(.settle, on: BusSubject(topic: topic, group: group, consumer: consumer)) { () throws(StoreError) in
             try await self.storage.settle(settlements, of: topic, as: consumer, in: group)
         }
     }
@@ -107,7 +114,7 @@ extension SessionStore {
     ) async throws(StoreError) -> GroupPage<PendingDelivery> {
         let (group, topic) = (try Name.checked(group, "the group"), try Name.checked(topic, "the topic"))
         try Check.range(limit, 1...1000, "limit")
-        return try await perform(.listPending) { () throws(StoreError) in
+        return try await perform(.listPending, on: BusSubject(topic: topic, group: group)) { () throws(StoreError) in
             try await self.storage.pending(in: group, of: topic, after: id, limit: limit)
         }
     }
@@ -118,7 +125,7 @@ extension SessionStore {
     ) async throws(StoreError) -> GroupPage<DeadLetter> {
         let (group, topic) = (try Name.checked(group, "the group"), try Name.checked(topic, "the topic"))
         try Check.range(limit, 1...1000, "limit")
-        return try await perform(.listDeadLetters) { () throws(StoreError) in
+        return try await perform(.listDeadLetters, on: BusSubject(topic: topic, group: group)) { () throws(StoreError) in
             try await self.storage.deadLetters(in: group, of: topic, after: id, limit: limit)
         }
     }
@@ -128,7 +135,9 @@ extension SessionStore {
     public func redrive(_ selection: DeadLetterSelection, in group: String, of topic: String) async throws(StoreError) -> Int {
         let (group, topic) = (try Name.checked(group, "the group"), try Name.checked(topic, "the topic"))
         let selection = try selection.checked()
-        return try await perform(.redrive) { () throws(StoreError) in try await self.storage.redrive(selection, in: group, of: topic) }
+        return try await perform(.redrive, on: BusSubject(topic: topic, group: group)) { () throws(StoreError) in
+            try await self.storage.redrive(selection, in: group, of: topic)
+        }
     }
 
     /// Removes dead letters for good; returns how many.
@@ -136,6 +145,8 @@ extension SessionStore {
     public func discard(_ selection: DeadLetterSelection, in group: String, of topic: String) async throws(StoreError) -> Int {
         let (group, topic) = (try Name.checked(group, "the group"), try Name.checked(topic, "the topic"))
         let selection = try selection.checked()
-        return try await perform(.discard) { () throws(StoreError) in try await self.storage.discard(selection, in: group, of: topic) }
+        return try await perform(.discard, on: BusSubject(topic: topic, group: group)) { () throws(StoreError) in
+            try await self.storage.discard(selection, in: group, of: topic)
+        }
     }
 }

@@ -1,3 +1,5 @@
+internal import BatonTelemetry
+
 extension SessionStore {
     /// A handle on one topic, whether it exists or not.
     /// - Throws: ``StoreError/Code/invalidName`` when the name is empty or over 256 bytes.
@@ -13,7 +15,10 @@ extension SessionStore {
     public func publish(_ batch: TopicBatch, to topic: String) async throws(StoreError) -> PublishReceipt {
         let topic = try Name.checked(topic, "the topic")
         let batch = try batch.checked()
-        return try await perform(.publishEvents) { () throws(StoreError) in try await self.storage.publish(batch, to: topic) }
+        return try await perform(.publishEvents, on: BusSubject(topic: topic)) { () throws(StoreError) in
+            self.note("messaging.batch.message_count", .int(batch.events.count))
+            return try await self.storage.publish(batch.carryingTrace(), to: topic)
+        }
     }
 
     // MARK: - Reading
@@ -24,7 +29,8 @@ extension SessionStore {
         let topic = try Name.checked(topic, "the topic")
         try Check.range(query.limit, 1...EventQuery.maximumLimit, "limit")
         try Check.cursor(query.cursor)
-        return try await perform(.readTopic) { () throws(StoreError) in try await self.storage.events(in: topic, query) }
+        return try await perform(.readTopic, on: BusSubject(topic: topic)) { () throws(StoreError) in try await self.storage.events(in: topic, query)
+        }
     }
 
     /// A follower of a topic, not started yet.
@@ -62,7 +68,7 @@ extension SessionStore {
     /// - Throws: ``StoreError/noTopic``.
     public func inspect(topic: String) async throws(StoreError) -> Topic {
         let topic = try Name.checked(topic, "the topic")
-        return try await perform(.inspectTopic) { () throws(StoreError) in try await self.storage.topic(topic) }
+        return try await perform(.inspectTopic, on: BusSubject(topic: topic)) { () throws(StoreError) in try await self.storage.topic(topic) }
     }
 
     /// A page of the topics by name; at most 1,000.
@@ -77,7 +83,9 @@ extension SessionStore {
     public func retain(_ retention: TopicRetention, in topic: String) async throws(StoreError) -> Topic {
         let topic = try Name.checked(topic, "the topic")
         let retention = try retention.checked()
-        return try await perform(.retainTopic) { () throws(StoreError) in try await self.storage.retain(retention, in: topic) }
+        return try await perform(.retainTopic, on: BusSubject(topic: topic)) { () throws(StoreError) in
+            try await self.storage.retain(retention, in: topic)
+        }
     }
 
     /// Deletes a topic with its groups; absent is fine. Returns whether it was there.
@@ -85,7 +93,7 @@ extension SessionStore {
     @discardableResult
     public func delete(topic: String) async throws(StoreError) -> Bool {
         let topic = try Name.checked(topic, "the topic")
-        return try await perform(.deleteTopic) { () throws(StoreError) in try await self.storage.deleteTopic(topic) }
+        return try await perform(.deleteTopic, on: BusSubject(topic: topic)) { () throws(StoreError) in try await self.storage.deleteTopic(topic) }
     }
 
     // MARK: - Signals
@@ -96,7 +104,7 @@ extension SessionStore {
         guard payload.bytes.count <= SessionStore.maximumSignalBytes else {
             throw StoreError(.tooLarge, "the signal has \(payload.bytes.count) bytes; it may have at most \(SessionStore.maximumSignalBytes)")
         }
-        try await perform(.signal) { () throws(StoreError) in try await self.storage.signal(payload, on: channel) }
+        try await perform(.signal, on: BusSubject(topic: channel)) { () throws(StoreError) in try await self.storage.signal(payload, on: channel) }
     }
 
     /// The most bytes of one signal.
@@ -108,6 +116,8 @@ extension SessionStore {
         to channel: String, _ listener: @escaping @Sendable (JSON) -> Void
     ) async throws(StoreError) -> StorageObservation {
         let channel = try Name.checked(channel, "the channel")
-        return try await perform(.listen) { () throws(StoreError) in try await self.storage.listen(to: channel, listener) }
+        return try await perform(.listen, on: BusSubject(topic: channel)) { () throws(StoreError) in
+            try await self.storage.listen(to: channel, listener)
+        }
     }
 }

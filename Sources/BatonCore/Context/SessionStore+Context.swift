@@ -9,7 +9,7 @@ extension SessionStore {
     ) async throws(StoreError) -> SessionContext {
         let request = try request.checked()
         let cost = EventCost(counters.counter(for: request.model), imageTokens: request.imageTokens)
-        return try await perform(.readContext) { () throws(StoreError) in
+        return try await perform(.readContext, on: key) { () throws(StoreError) in
             while true {
                 var reading = ContextReading(key: key, request: request, cost: cost, storage: self.storage)
                 if try await reading.run() { return try reading.context() }

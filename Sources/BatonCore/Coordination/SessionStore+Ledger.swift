@@ -11,7 +11,7 @@ extension SessionStore {
         if let holder = reservation.holder { _ = try Name.checked(holder, "the holder") }
         try Check.toolValue(reservation.arguments, "arguments")
         try Check.hold(reservation.ttlMilliseconds)
-        return try await perform(.reserveToolCall) { () throws(StoreError) in
+        return try await perform(.reserveToolCall, on: key) { () throws(StoreError) in
             try await self.storage.reserve(reservation, in: key, epoch: epoch)
         }
     }
@@ -27,20 +27,20 @@ extension SessionStore {
         case .failed(let value): try Check.toolValue(value, "error")
         case .extended(let milliseconds): try Check.hold(milliseconds)
         }
-        return try await perform(.finishToolCall) { () throws(StoreError) in
+        return try await perform(.finishToolCall, on: key) { () throws(StoreError) in
             try await self.storage.finish(toolKey, in: key, outcome, attempt: attempt, epoch: epoch)
         }
     }
 
     /// The tool call with this key.
     public func toolCall(_ toolKey: String, in key: SessionKey) async throws(StoreError) -> ToolCall {
-        try await perform(.readToolCalls) { () throws(StoreError) in try await self.storage.toolCall(toolKey, in: key) }
+        try await perform(.readToolCalls, on: key) { () throws(StoreError) in try await self.storage.toolCall(toolKey, in: key) }
     }
 
     /// A page of a session's tool calls, first reserved first.
     public func toolCalls(in key: SessionKey, _ query: ToolCallQuery = ToolCallQuery()) async throws(StoreError) -> ToolCallPage {
         try Check.range(query.limit, 1...1000, "limit")
-        return try await perform(.readToolCalls) { () throws(StoreError) in try await self.storage.toolCalls(in: key, query) }
+        return try await perform(.readToolCalls, on: key) { () throws(StoreError) in try await self.storage.toolCalls(in: key, query) }
     }
 
     // MARK: - Approvals
@@ -57,7 +57,7 @@ extension SessionStore {
         for (index, name) in request.deciders.enumerated() { _ = try Name.checked(name, "deciders[\(index)]") }
         try Check.approvalValue(request.prompt, "prompt")
         let event = try request.event()
-        return try await perform(.askApproval) { () throws(StoreError) in
+        return try await perform(.askApproval, on: key) { () throws(StoreError) in
             try await self.storage.ask(request, in: key, event: event, epoch: epoch)
         }
     }
@@ -73,14 +73,14 @@ extension SessionStore {
         }
         if let comment = decision.comment { try Check.approvalValue(comment, "comment") }
         let event = try decision.event(for: approvalKey)
-        return try await perform(.decideApproval) { () throws(StoreError) in
+        return try await perform(.decideApproval, on: key) { () throws(StoreError) in
             try await self.storage.decide(approvalKey, in: key, decision, event: event)
         }
     }
 
     /// The approval with this key.
     public func approval(_ approvalKey: String, in key: SessionKey) async throws(StoreError) -> Approval {
-        try await perform(.readApprovals) { () throws(StoreError) in try await self.storage.approval(approvalKey, in: key) }
+        try await perform(.readApprovals, on: key) { () throws(StoreError) in try await self.storage.approval(approvalKey, in: key) }
     }
 
     /// A page of a session's approvals, first asked first.
@@ -88,7 +88,7 @@ extension SessionStore {
         in key: SessionKey, status: Approval.Status? = nil, after: String? = nil, limit: Int = 100
     ) async throws(StoreError) -> [Approval] {
         try Check.range(limit, 1...Approval.maximumPage, "limit")
-        return try await perform(.readApprovals) { () throws(StoreError) in
+        return try await perform(.readApprovals, on: key) { () throws(StoreError) in
             try await self.storage.approvals(in: key, status: status, after: after, limit: limit)
         }
     }

@@ -2,7 +2,7 @@
 // part of the outer contract.
 
 extension JSONWriter {
-    /// An event of a topic. All fields are always there: `seq` and `key` are null where there is none.
+    /// An event of a topic. All fields are always there, but for the trace: `seq` and `key` are null where there is none.
     package mutating func topicEvent(_ event: TopicEvent, of topic: String) {
         object { writer in
             writer.name("id")
@@ -21,6 +21,7 @@ extension JSONWriter {
             writer.string(event.key)
             writer.name("data")
             writer.raw(event.data.bytes)
+            if let trace = event.trace { writer.members(of: trace) }
         }
     }
 
@@ -163,7 +164,8 @@ extension TopicEventDraft {
             case "key": key = try field.string()
             case "time": time = try field.time()
             case "data": data = field.raw
-            case "seq", "offset", "topic": throw StoreError(.unknownField, "\(field.path) is set by the server and cannot be given")
+            case "seq", "offset", "topic", "traceparent", "tracestate":
+                throw StoreError(.unknownField, "\(field.path) is set by the server and cannot be given")
             default: throw field.unknown(allowed: "id, type, key, data, time")
             }
         }

@@ -26,7 +26,7 @@ extension SessionStore {
     ) async throws(StoreError) -> (lease: Lease, sent: ContinuousClock.Instant) {
         let request = try request.checked()
         guard .zero <= wait, wait <= SessionStore.longestWait else { throw StoreError(.invalidField, "wait has to be from 0 to 300 seconds") }
-        return try await perform(.acquireLease) { () throws(StoreError) in
+        return try await perform(.acquireLease, on: key) { () throws(StoreError) in
             if wait == .zero { return try await self.tryAcquire(request, on: key) }
             return try await self.waitForLease(request, on: key, until: .now + wait)
         }
@@ -38,13 +38,13 @@ extension SessionStore {
     public func renewLease(_ epoch: Int, on key: SessionKey, for ttl: Duration) async throws(StoreError) -> Lease {
         let ttl = ttl.wholeMilliseconds
         try LeaseRequest.check(ttl)
-        return try await perform(.renewLease) { () throws(StoreError) in try await self.storage.renewLease(epoch, for: ttl, on: key) }
+        return try await perform(.renewLease, on: key) { () throws(StoreError) in try await self.storage.renewLease(epoch, for: ttl, on: key) }
     }
 
     /// Gives a lease back before it expires.
     /// - Throws: ``StoreError/Code/fenced`` when another one has followed.
     public func releaseLease(_ epoch: Int, on key: SessionKey) async throws(StoreError) {
-        try await perform(.releaseLease) { () throws(StoreError) in try await self.storage.releaseLease(epoch, on: key) }
+        try await perform(.releaseLease, on: key) { () throws(StoreError) in try await self.storage.releaseLease(epoch, on: key) }
         bells.released(key)
     }
 

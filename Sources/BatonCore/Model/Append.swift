@@ -1,3 +1,5 @@
+public import BatonTelemetry
+
 /// Events to append to one session, all or none, and what has to hold for it.
 public struct EventBatch: Hashable, Sendable {
     /// The events, at least one.
@@ -12,6 +14,8 @@ public struct EventBatch: Hashable, Sendable {
     public var epoch: Int?
     /// What becomes of the session's active agent in the same step.
     public var agent: AgentChange?
+    /// The span that appends it, kept with the events; no part of the request, so a retry may have another.
+    public var trace: TraceContext?
 
     /// How many idempotency keys a session remembers; older ones are forgotten first.
     public static let rememberedKeys = 1024
@@ -19,7 +23,7 @@ public struct EventBatch: Hashable, Sendable {
     /// A batch with its conditions.
     public init(
         _ events: [EventDraft], expectedSeq: Int? = nil, idempotencyKey: String? = nil, createsSession: Bool = false, epoch: Int? = nil,
-        agent: AgentChange? = nil
+        agent: AgentChange? = nil, trace: TraceContext? = nil
     ) {
         self.events = events
         self.expectedSeq = expectedSeq
@@ -27,6 +31,7 @@ public struct EventBatch: Hashable, Sendable {
         self.createsSession = createsSession
         self.epoch = epoch
         self.agent = agent
+        self.trace = trace
     }
 
     /// A number that tells requests with the same idempotency key apart when they are not the same request (FNV-1a over ids and bodies).

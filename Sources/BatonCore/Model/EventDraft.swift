@@ -179,7 +179,7 @@ private struct Fields {
             case "stateDelta": stateDelta = field.isNull ? nil : field.raw
             case "usage": usage = field.isNull ? nil : field.raw
             case "metadata": metadata = field.isNull ? nil : field.raw
-            case "seq", "offset", "time", "editedAt":
+            case "seq", "offset", "time", "editedAt", "traceparent", "tracestate":
                 throw StoreError(.unknownField, "\(place).\(field.name) is set by the server and cannot be given")
             default: throw field.unknown(allowed: "id, author, role, type, branch, invocation, partial, content, stateDelta, usage, metadata")
             }

@@ -122,6 +122,8 @@ public struct EventPatch: Hashable, Sendable {
         writer.object { writer in
             var usage = usage
             var metadata = metadata
+            // The trace of its making stays the last.
+            var trace: [(name: String, value: JSON)] = []
             for (name, value) in body.members ?? [] {
                 switch name {
                 case "content": writer.member(name, content)
@@ -131,11 +133,13 @@ public struct EventPatch: Hashable, Sendable {
                 case "metadata":
                     writer.member(name, metadata ?? value)
                     metadata = nil
+                case "tracestate", "traceparent": trace.append((name, value))
                 default: writer.member(name, value)
                 }
             }
             if let usage { writer.member("usage", usage) }
             if let metadata { writer.member("metadata", metadata) }
+            for (name, value) in trace { writer.member(name, value) }
         }
         return JSON(checked: writer.bytes)
     }

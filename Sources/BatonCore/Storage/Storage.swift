@@ -21,6 +21,9 @@
 ///
 /// `StorageContract` in the tests says the same as code; every storage passes it.
 public protocol Storage: BranchStorage, LeaseStorage, LedgerStorage, TopicStorage, TrackStorage {
+    /// What it is, in one word, for those who look at traces.
+    var kind: StorageKind { get }
+
     /// How it treats what it keeps. The store above it refuses what the policy forbids; the storage does the rest.
     var policy: StorePolicy { get }
 
@@ -155,6 +158,9 @@ extension Storage {
 extension Storage {
     /// Nothing to do: all changes are hinted anyway.
     public func watch(_ key: SessionKey) -> StorageObservation { StorageObservation {} }
+
+    /// Nothing that is known by name.
+    public var kind: StorageKind { .other }
 
     /// Nothing is forbidden here; whoever keeps the sessions may have a policy.
     public var policy: StorePolicy { StorePolicy() }

@@ -56,7 +56,8 @@ extension TopicEvent {
             }
         }
         self.init(
-            id: id, seq: nil, offset: offset, time: time, type: change.rawValue, key: session.path, data: JSON(checked: writer.bytes))
+            id: id, seq: nil, offset: offset, time: time, type: change.rawValue, key: session.path, data: JSON(checked: writer.bytes),
+            trace: event?.trace)
     }
 }
 

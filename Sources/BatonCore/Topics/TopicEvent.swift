@@ -1,3 +1,5 @@
+public import BatonTelemetry
+
 /// An event of a topic, as readers see it.
 public struct TopicEvent: Hashable, Sendable {
     /// The publisher's id, or one that the store made: in a topic of the store's own ``SessionRecord/madeID(generation:seq:)`` of the topic's
@@ -15,6 +17,8 @@ public struct TopicEvent: Hashable, Sendable {
     public var key: String?
     /// The publisher's bytes; any JSON value.
     public var data: JSON
+    /// The span that published it, or in the topic ``Topic/sessions`` the one that appended its event; `nil` when none was recorded.
+    public var trace: TraceContext?
 
     /// Where it stands in its shard; `nil` when neither the offset nor the id says it.
     public var place: TopicPlace? {
@@ -23,7 +27,9 @@ public struct TopicEvent: Hashable, Sendable {
     }
 
     /// An event of its parts.
-    public init(id: String, seq: Int?, offset: TopicOffset, time: Timestamp, type: String, key: String?, data: JSON) {
+    public init(
+        id: String, seq: Int?, offset: TopicOffset, time: Timestamp, type: String, key: String?, data: JSON, trace: TraceContext? = nil
+    ) {
         self.id = id
         self.seq = seq
         self.offset = offset
@@ -31,6 +37,7 @@ public struct TopicEvent: Hashable, Sendable {
         self.type = type
         self.key = key
         self.data = data
+        self.trace = trace
     }
 }
 
@@ -80,6 +87,8 @@ public struct TopicBatch: Hashable, Sendable {
     public var events: [TopicEventDraft]
     /// A name for this request: publishing with it again stores nothing and gives the first receipt; 1 to 256 bytes.
     public var idempotencyKey: String?
+    /// The span that publishes it, kept with the events; no part of the request, so a retry may have another.
+    public var trace: TraceContext?
 
     /// How many idempotency keys a topic remembers; older ones are forgotten first.
     public static let rememberedKeys = 4096
@@ -101,9 +110,10 @@ public struct TopicBatch: Hashable, Sendable {
     }
 
     /// A batch.
-    public init(_ events: [TopicEventDraft], idempotencyKey: String? = nil) {
+    public init(_ events: [TopicEventDraft], idempotencyKey: String? = nil, trace: TraceContext? = nil) {
         self.events = events
         self.idempotencyKey = idempotencyKey
+        self.trace = trace
     }
 }
 

@@ -11,7 +11,7 @@ extension SessionStore {
             throw StoreError(.invalidField, "events[\(index)].stateDelta: a track changes no state; append the event to the session")
         }
         if let ttl = batch.ttl { try Check.ttl(ttl) }
-        return try await perform(.appendTrack) { () throws(StoreError) in
+        return try await perform(.appendTrack, on: key) { () throws(StoreError) in
             try await self.storage.append(batch, toTrack: track, of: key)
         }
     }
@@ -40,7 +40,7 @@ extension SessionStore {
     public func events(ofTrack track: String, of key: SessionKey, _ query: TrackQuery = TrackQuery()) async throws(StoreError) -> EventPage {
         _ = try Name.checked(track, "the track")
         try Check.range(query.limit, 1...EventQuery.maximumLimit, "limit")
-        return try await perform(.readTracks) { () throws(StoreError) in
+        return try await perform(.readTracks, on: key) { () throws(StoreError) in
             try await self.storage.events(ofTrack: track, of: key, query)
         }
     }
@@ -49,7 +49,7 @@ extension SessionStore {
     @discardableResult
     public func deleteTrack(_ track: String, of key: SessionKey, epoch: Int? = nil) async throws(StoreError) -> Bool {
         _ = try Name.checked(track, "the track")
-        return try await perform(.deleteTrack) { () throws(StoreError) in
+        return try await perform(.deleteTrack, on: key) { () throws(StoreError) in
             try await self.storage.deleteTrack(track, of: key, epoch: epoch)
         }
     }
@@ -57,6 +57,6 @@ extension SessionStore {
     /// The same with the generation of their session.
     public func trackList(of key: SessionKey, last events: Int) async throws(StoreError) -> TrackList {
         try Check.range(events, 0...EventQuery.maximumLimit, "the number of events of a track")
-        return try await perform(.readTracks) { () throws(StoreError) in try await self.storage.tracks(of: key, last: events) }
+        return try await perform(.readTracks, on: key) { () throws(StoreError) in try await self.storage.tracks(of: key, last: events) }
     }
 }

@@ -1,3 +1,5 @@
+public import BatonTelemetry
+
 /// What a handler answers.
 public struct Response: Sendable {
     /// The body of a response.
@@ -20,6 +22,9 @@ public struct Response: Sendable {
     public var route: String = ""
     /// Names this request in logs; the server does not send it.
     public var requestID: String = ""
+
+    /// The span that answered, for access logs; the server does not send it.
+    public var trace: TraceContext?
 
     /// A response from bytes.
     public init(_ status: Status, headers: Headers = [:], body: [UInt8] = []) {

@@ -1,4 +1,5 @@
 public import BatonIO
+public import BatonTelemetry
 
 /// Is told what a server does, for metrics and access logs. Always on a loop's thread: it must not block.
 public protocol HTTPServerObserver: Sendable {
@@ -35,6 +36,8 @@ public struct RequestRecord: Sendable {
     public let route: String
     /// What the handler put into `Response.requestID`.
     public let requestID: String
+    /// What the handler put into `Response.trace`.
+    public let trace: TraceContext?
     /// The status of the answer.
     public let status: Status
     /// Bytes of the request's body.

@@ -258,7 +258,8 @@ final class ServerConnection: ChannelHandler, @unchecked Sendable {
         observer.requestFinished(
             RequestRecord(
                 method: exchange.method.description, path: exchange.path, route: response.route, requestID: response.requestID,
-                status: response.status, requestBytes: exchange.requestBytes, responseBytes: size, duration: duration, peer: peer,
+                trace: response.trace, status: response.status, requestBytes: exchange.requestBytes, responseBytes: size, duration: duration,
+                peer: peer,
                 isStream: isStream))
     }
 

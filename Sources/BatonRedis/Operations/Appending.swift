@@ -29,7 +29,7 @@ extension RedisStorage {
         ]
         for event in batch.events {
             arguments.append(.string(event.id ?? ""))
-            arguments.append(.bytes(event.body.bytes))
+            arguments.append(.bytes(event.body(carrying: batch.trace).bytes))
             if event.delta.isEmpty { arguments.append(0) } else { arguments += try StateItems.setting(event.delta) }
         }
         arguments += [.string(batch.agent?.to ?? ""), .string(batch.agent?.from ?? "")]

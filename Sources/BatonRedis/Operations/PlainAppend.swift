@@ -63,7 +63,7 @@ extension RedisStorage {
         arguments.append(.string(events[0].id ?? ""))
         arguments.append(RedisArgument(events.count))
         arguments.append(plain.batch.epoch.map { RedisArgument($0) } ?? "")
-        for event in events { arguments.append(.bytes(event.body.bytes)) }
+        for event in events { arguments.append(.bytes(event.body(carrying: plain.batch.trace).bytes)) }
         for event in events {
             for change in event.delta.session {
                 arguments.append(.string("." + change.key))

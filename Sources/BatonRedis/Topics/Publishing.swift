@@ -1,5 +1,6 @@
 public import BatonCore
 internal import BatonRedisClient
+internal import BatonTelemetry
 internal import Synchronization
 
 extension RedisStorage {
@@ -36,10 +37,11 @@ extension RedisStorage {
 
     private func publish(_ batches: [TopicBatch], _ keys: TopicKeys) async throws(StoreError) -> [Result<PublishReceipt, StoreError>] {
         var arguments: [RedisArgument] = [moment, "", "", .string(Randomness.generation()), RedisArgument(batches.count)]
-        arguments.reserveCapacity(5 + batches.reduce(0) { $0 + 3 + 5 * $1.events.count })
+        arguments.reserveCapacity(5 + batches.reduce(0) { $0 + 5 + 5 * $1.events.count })
         for batch in batches {
             arguments.append(.string(batch.idempotencyKey ?? ""))
             arguments.append(batch.idempotencyKey == nil ? "" : RedisArgument(batch.fingerprint))
+            arguments += trace(of: batch)
             arguments.append(RedisArgument(batch.events.count))
             for event in batch.events {
                 arguments.append(.string(event.id ?? ""))
@@ -79,12 +81,18 @@ extension RedisStorage {
         return results
     }
 
+    /// `traceparent` and `tracestate`, nothing where there is none.
+    private func trace(of batch: TopicBatch) -> [RedisArgument] {
+        guard let trace = batch.trace else { return ["", ""] }
+        return [.string(trace.traceparent), .string(trace.state)]
+    }
+
     /// Adds to a stream that others write, where nothing is known of ids and requests of before.
     private func publishForeign(_ batch: TopicBatch, _ keys: TopicKeys) async throws(StoreError) -> PublishReceipt {
         guard batch.idempotencyKey == nil else {
             throw StoreError(.invalidParameter, "the topic is a stream of others and keeps no idempotency keys")
         }
-        var arguments: [RedisArgument] = [moment, RedisArgument(batch.events.count)]
+        var arguments: [RedisArgument] = [moment] + trace(of: batch) + [RedisArgument(batch.events.count)]
         for event in batch.events {
             arguments += [
                 .string(event.id ?? ""), .string(event.type), .string(event.key ?? ""), event.time.map { .string($0.description) } ?? "",

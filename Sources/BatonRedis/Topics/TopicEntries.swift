@@ -1,5 +1,6 @@
 internal import BatonCore
 internal import BatonRedisClient
+internal import BatonTelemetry
 
 /// Entries of a topic's stream as events.
 enum TopicEntries {
@@ -17,18 +18,19 @@ enum TopicEntries {
             name.withUTF8Buffer { wanted in named.first { $0.name.elementsEqual(wanted) }?.value }
         }
         func text(_ name: StaticString) -> String? { bytes(name).map { String(decoding: $0, as: UTF8.self) } }
+        let trace = text("traceparent").flatMap { TraceContext(traceparent: $0, tracestate: text("tracestate")) }
         switch kind {
         case .own:
             guard let type = text("type"), let data = bytes("data") else { throw StoreError.corrupt("an event of a topic") }
             return TopicEvent(
                 id: text("id") ?? SessionRecord.madeID(generation: generation, seq: seq), seq: seq, offset: TopicOffset(offset),
                 time: Timestamp(milliseconds: text("time").flatMap { Int($0) } ?? milliseconds), type: type, key: text("key"),
-                data: JSON(checked: Array(data)))
+                data: JSON(checked: Array(data)), trace: trace)
         case .foreign:
             let value = (bytes("data") ?? bytes("payload")).flatMap { try? JSON(Array($0)) }
             return TopicEvent(
                 id: text("id") ?? id.description, seq: nil, offset: TopicOffset(offset), time: text("time").flatMap(time) ?? offset.time,
-                type: text("type") ?? "", key: text("key") ?? text("sessionId"), data: value ?? object(named))
+                type: text("type") ?? "", key: text("key") ?? text("sessionId"), data: value ?? object(named), trace: trace)
         }
     }
 

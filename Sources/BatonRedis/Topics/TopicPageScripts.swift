@@ -206,15 +206,17 @@ extension Scripts {
         return {0, 1}
         """)
 
-    /// Adds an event to a stream that others write, by plain field names. ARGV: 1 the moment, 2 how many; for each its id, type,
-    /// key, time, data. Answers 0, then the ID of each.
+    /// Adds an event to a stream that others write, by plain field names. ARGV: 1 the moment, 2 `traceparent` and 3 `tracestate`
+    /// or nothing, 4 how many; for each its id, type, key, time, data. Answers 0, then the ID of each.
     static let publishForeign = Lua.script(
         Lua.clock, TopicLua.foreign,
         """
         local reply = {0}
-        for i = 0, tonumber(ARGV[2]) - 1 do
-          local at = 3 + 5 * i
+        for i = 0, tonumber(ARGV[4]) - 1 do
+          local at = 5 + 5 * i
           local fields = {'type', ARGV[at + 1], 'data', ARGV[at + 4]}
+          if ARGV[2] ~= '' then fields[5], fields[6] = 'traceparent', ARGV[2] end
+          if ARGV[3] ~= '' then fields[7], fields[8] = 'tracestate', ARGV[3] end
           for j, name in ipairs({'id', '', 'key', 'time'}) do
             if name ~= '' and ARGV[at + j - 1] ~= '' then fields[#fields + 1], fields[#fields + 2] = name, ARGV[at + j - 1] end
           end

@@ -5,8 +5,8 @@ extension Scripts {
     /// Publishes batches of several callers, each on its own.
     ///
     /// ARGV: 1 the moment or nothing, 2 token, 3 nothing or attempt and age, 4 a generation for a new topic, 5 how many batches; then for each
-    /// its idempotency key or nothing, its fingerprint, how many events, and for each event its id, type, key, time (nothing where there is none)
-    /// and data.
+    /// its idempotency key or nothing, its fingerprint, `traceparent` and `tracestate` or nothing, how many events, and for each event its id, type, key,
+    /// time (nothing where there is none) and data.
     ///
     /// Answers 0, the generation, 1 when the topic was made, 1 when more has to be trimmed; then for each batch an array: 0 and for each event its
     /// number (negative for a duplicate) and milliseconds, or a refusal.
@@ -147,6 +147,7 @@ extension Scripts {
             end
             if not t.generation then begin(t, ARGV[4]) end
             local named, mark = {}, token .. '-' .. index
+            local trace, state = ARGV[at - 3], ARGV[at - 2]
             t.time = math.max(t.time, clock, earliest)
             local stamp = string.format('%.0f-', t.time)
             if t.seq == t.floor then t.oldest = t.time end
@@ -154,7 +155,7 @@ extension Scripts {
               local from = at + 5 * i
               local entry = stamp .. string.format('%.0f', t.seq + n)
               local id, type, key, time, data = ARGV[from], ARGV[from + 1], ARGV[from + 2], ARGV[from + 3], ARGV[from + 4]
-              if id == '' and time == '' then
+              if id == '' and time == '' and trace == '' then
                 if key == '' then
                   redis.call('XADD', EVENTS, entry, 'type', type, 'data', data, 'request', mark)
                 else
@@ -169,6 +170,8 @@ extension Scripts {
                   named[#named + 1], named[#named + 2] = id, entry
                 end
                 if time ~= '' then fields[#fields + 1], fields[#fields + 2] = 'time', time end
+                if trace ~= '' then fields[#fields + 1], fields[#fields + 2] = 'traceparent', trace end
+                if state ~= '' then fields[#fields + 1], fields[#fields + 2] = 'tracestate', state end
                 fields[#fields + 1], fields[#fields + 2] = 'request', mark
                 redis.call('XADD', EVENTS, entry, unpack(fields))
               end
@@ -192,9 +195,9 @@ extension Scripts {
 
         local reply, at, events = {0, '', 0, 0}, 6, 0
         for index = 1, tonumber(ARGV[5]) do
-          local count = tonumber(ARGV[at + 2])
-          reply[4 + index] = batch(index, ARGV[at], ARGV[at + 1], at + 3, count)
-          at = at + 3 + 5 * count
+          local count = tonumber(ARGV[at + 4])
+          reply[4 + index] = batch(index, ARGV[at], ARGV[at + 1], at + 5, count)
+          at = at + 5 + 5 * count
         end
         if t.isChanged then
           reply[4] = trim(t)

@@ -46,6 +46,7 @@ final class DaemonClient: Sendable {
         var request = request
         let repeatable = repeatable ?? (request.method == .get)
         if !request.body.isEmpty { request.headers.add("Content-Type", "application/json") }
+        if let trace = TraceContext.current, !request.headers.contains("traceparent") { request.headers.add(trace) }
         let deadline = Deadline.after(DaemonClient.timeout)
         var failures = 0
         while true {

@@ -1,4 +1,5 @@
 internal import BatonCore
+internal import BatonTelemetry
 
 extension TopicEvent {
     init(_ scanner: inout WireScanner, _ bytes: Span<UInt8>) throws(StoreError) {
@@ -9,8 +10,11 @@ extension TopicEvent {
         var type: String?
         var key: String?
         var data: JSON?
+        var (parent, state): (String?, String?) = (nil, nil)
         try scanner.object(bytes) { (scanner, bytes, name) throws(StoreError) in
             switch name {
+            case "traceparent": parent = try scanner.string(bytes)
+            case "tracestate": state = try scanner.string(bytes)
             case "id": id = try scanner.string(bytes)
             case "seq": seq = try scanner.int(bytes)
             case "offset": offset = try scanner.string(bytes)
@@ -24,7 +28,9 @@ extension TopicEvent {
         guard let id, let offset, let time, let type, let data else {
             throw WireError.incompatible("an event without id, offset, time, type or data")
         }
-        self.init(id: id, seq: seq, offset: TopicOffset(offset), time: time, type: type, key: key, data: data)
+        self.init(
+            id: id, seq: seq, offset: TopicOffset(offset), time: time, type: type, key: key, data: data,
+            trace: parent.flatMap { TraceContext(traceparent: $0, tracestate: state) })
     }
 
     init(decoding value: JSON) throws(StoreError) {

@@ -1,4 +1,5 @@
 internal import BatonCore
+internal import BatonTelemetry
 
 extension Writing {
     /// The most events that one append deletes of those it trims; the rest is left to be deleted bit by bit.
@@ -36,7 +37,7 @@ extension Writing {
             hint(key)
         }
         row.fence = fence
-        try store(plan, &row, clock: reading.now)
+        try store(plan, &row, trace: batch.trace, clock: reading.now)
         try trim(&row)
         if let agent = batch.agent {
             try db.run("UPDATE profiles SET active_agent = ?2 WHERE session = ?1", row.pk, agent.to)
@@ -51,7 +52,7 @@ extension Writing {
     }
 
     /// State that others share lives by the clock, not by the session's time.
-    func store(_ plan: AppendPlan, _ row: inout SessionRow, clock: Int) throws(StoreError) {
+    func store(_ plan: AppendPlan, _ row: inout SessionRow, trace: TraceContext? = nil, clock: Int) throws(StoreError) {
         for item in plan.items {
             guard case .new(let seq) = item.place else { continue }
             // Forgotten with the events before the floor, and not deleted yet: the id is free all the same.
@@ -61,7 +62,8 @@ extension Writing {
                 """
                 INSERT INTO events (pk, session, seq, ms, edited_ms, id, role, author, type, branch, body)
                 VALUES (?1, ?2, ?3, ?4, NULL, ?5, ?6, ?7, ?8, ?9, ?10)
-                """, nextEvent(), row.log, seq, plan.now, draft.id, draft.role, draft.author, draft.type, draft.branch, draft.body)
+                """, nextEvent(), row.log, seq, plan.now, draft.id, draft.role, draft.author, draft.type, draft.branch,
+                draft.body(carrying: trace))
             if !draft.delta.isEmpty { try apply(draft.delta, for: row, now: clock) }
             row.events += 1
             row.tail = Offset(milliseconds: plan.now, seq: seq)

@@ -10,7 +10,11 @@ extension Migration {
     /// All steps; the layout's version (`user_version`) is the number of those that were applied.
     static let all = [
         Migration(sql: layout1), Migration(sql: leases), Migration(sql: branches), Migration(sql: ledger), topics, Migration(sql: tracks),
+        Migration(sql: traces),
     ]
+
+    /// The span that published an event: its `traceparent`, and behind a space its `tracestate`. Those of sessions have it in their body.
+    private static let traces = "ALTER TABLE topic_events ADD COLUMN trace TEXT;"
 
     /// What is known of each session's leases. Who waits for one stands in `line`, the longest waiting first.
     private static let leases = """

@@ -13,7 +13,7 @@ extension Writing {
         // What is refused must leave nothing behind, so the room is looked for before a new topic is made.
         let trimming = try room(for: plan, in: existing ?? .absent(name))
         var topic = try madeTopic(name)
-        try store(plan, in: &topic)
+        try store(plan, from: batch.trace?.stored, in: &topic)
         try trim(&topic, by: trimming)
         let receipt = PublishReceipt(entries: plan.entries(generation: topic.generation))
         if let key = batch.idempotencyKey { try remember(receipt, of: key, batch, &topic) }
@@ -23,15 +23,17 @@ extension Writing {
         return receipt
     }
 
-    private func store(_ plan: PublishPlan, in topic: inout TopicRow) throws(StoreError) {
+    private func store(_ plan: PublishPlan, from trace: String?, in topic: inout TopicRow) throws(StoreError) {
         for item in plan.items {
             guard case .new(let seq) = item.place else { continue }
             if let stale = item.stale { try db.run("DELETE FROM topic_events WHERE pk = ?1", stale) }
             let draft = item.draft
             try db.run(
                 """
-                INSERT INTO topic_events (topic, seq, ms, bytes, time_ms, id, type, key, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-                """, topic.pk, seq, plan.now, draft.data.bytes.count, draft.time?.milliseconds, draft.id, draft.type, draft.key, draft.data)
+                INSERT INTO topic_events (topic, seq, ms, bytes, time_ms, id, type, key, data, trace)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+                """, topic.pk, seq, plan.now, draft.data.bytes.count, draft.time?.milliseconds, draft.id, draft.type, draft.key, draft.data,
+                trace)
             topic.tail = Offset(milliseconds: plan.now, seq: seq)
             topic.bytes += draft.data.bytes.count
         }

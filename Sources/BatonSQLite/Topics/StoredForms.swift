@@ -1,4 +1,5 @@
 internal import BatonCore
+internal import BatonTelemetry
 
 // What failed of an event, and events that outlive their topic's memory, as they are stored: small JSON objects.
 
@@ -64,6 +65,7 @@ extension TopicEvent {
             }
             writer.name("data")
             writer.raw(data.bytes)
+            if let trace { writer.members(of: trace) }
         }
         return JSON(checked: writer.bytes)
     }
@@ -74,6 +76,20 @@ extension TopicEvent {
         else { throw StoreError(.storeCorrupt, "the copy of an event cannot be read") }
         self.init(
             id: id, seq: stored["seq"]?.intValue, offset: TopicOffset(offset), time: Timestamp(milliseconds: time), type: type,
-            key: stored["key"]?.stringValue, data: data)
+            key: stored["key"]?.stringValue, data: data,
+            trace: stored["traceparent"]?.stringValue.flatMap {
+                TraceContext(traceparent: $0, tracestate: stored["tracestate"]?.stringValue)
+            })
+    }
+}
+
+extension TraceContext {
+    /// The `traceparent`, and behind a space the `tracestate` when there is one.
+    var stored: String { state.isEmpty ? traceparent : "\(traceparent) \(state)" }
+
+    init?(stored: String) {
+        let parts = stored.split(separator: " ", maxSplits: 1)
+        guard let parent = parts.first else { return nil }
+        self.init(traceparent: String(parent), tracestate: parts.count > 1 ? String(parts[1]) : nil)
     }
 }

@@ -1,4 +1,5 @@
 internal import BatonCore
+internal import BatonTelemetry
 
 /// An event of a topic with the number of its place and when it was accepted.
 struct TopicEntry {
@@ -94,7 +95,7 @@ extension Reading {
         let chosen = TextFilter(filter)
         let statement = try db.statement(
             """
-            SELECT seq, ms, time_ms, id, type, key, data FROM topic_events INDEXED BY topic_events_by_place
+            SELECT seq, ms, time_ms, id, type, key, data, trace FROM topic_events INDEXED BY topic_events_by_place
             WHERE topic = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4
             """)
         defer { statement.reset() }
@@ -116,7 +117,7 @@ extension Reading {
     func entry(at place: Int, in topic: TopicRow) throws(StoreError) -> TopicEntry? {
         if topic.isSessions { return try change(at: place, in: topic) }
         guard place > topic.floor.seq else { return nil }
-        let statement = try db.statement("SELECT seq, ms, time_ms, id, type, key, data FROM topic_events WHERE topic = ?1 AND seq = ?2")
+        let statement = try db.statement("SELECT seq, ms, time_ms, id, type, key, data, trace FROM topic_events WHERE topic = ?1 AND seq = ?2")
         defer { statement.reset() }
         try statement.bind(topic.pk, place)
         guard try statement.step() else { return nil }
@@ -143,12 +144,12 @@ struct TextFilter {
 }
 
 extension Statement {
-    /// The columns seq, ms, time_ms, id, type, key, data.
+    /// The columns seq, ms, time_ms, id, type, key, data, trace.
     fileprivate func topicEvent(of topic: TopicRow) -> TopicEvent {
         let (seq, accepted) = (int(0), int(1))
         return TopicEvent(
             id: optionalText(3) ?? SessionRecord.madeID(generation: topic.generation, seq: seq), seq: seq,
             offset: TopicOffset(Offset(milliseconds: accepted, seq: seq)), time: Timestamp(milliseconds: optionalInt(2) ?? accepted), type: text(4),
-            key: optionalText(5), data: json(6))
+            key: optionalText(5), data: json(6), trace: optionalText(7).flatMap(TraceContext.init(stored:)))
     }
 }

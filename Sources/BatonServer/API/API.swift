@@ -38,8 +38,13 @@ final class API: Sendable {
     /// The OpenAPI document of ``routes``.
     var openAPIDocument: [UInt8] { document }
 
-    /// Answers one request. Never throws: what goes wrong becomes a problem document.
+    /// Answers one request, in a span when there is a tracer or the caller is in one. Never throws: what goes wrong becomes a problem document.
     func respond(to request: Request) async -> Response {
+        guard let span = RequestSpan(request, store.tracer) else { return await answer(request) }
+        return await span.around { await answer(request) }
+    }
+
+    private func answer(_ request: Request) async -> Response {
         let id = request.headers["X-Request-ID"].flatMap(RequestID.init) ?? RequestID()
         var response: Response
         var route = "unmatched"
@@ -115,7 +120,8 @@ final class API: Sendable {
             response.headers.add("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE")
             response.headers.add(
                 "Access-Control-Allow-Headers",
-                "Authorization, Baton-Durability, Baton-Epoch, Content-Type, If-Match, Idempotency-Key, Last-Event-ID, X-Request-ID")
+                "Authorization, Baton-Durability, Baton-Epoch, Content-Type, If-Match, Idempotency-Key, Last-Event-ID, X-Request-ID, traceparent, tracestate"
+            )
             response.headers.add("Access-Control-Max-Age", "600")
         }
     }

@@ -83,13 +83,17 @@ final class DaemonMetrics: HTTPServerObserver {
         let hasFailed = record.status.code >= 500
         // While a store is away every request fails, and all who wait come again and again.
         logger.log(
-            hasFailed ? .warning : .debug, "request",
-            [
-                "request": .string(record.requestID), "method": .string(record.method), "route": .string(record.route),
-                "status": .int(Int(record.status.code)), "ms": .double(record.duration / .milliseconds(1)),
-                "peer": .string(record.peer?.description ?? "-"),
-            ],
-            limit: hasFailed ? .perSecond(2) : nil)
+            hasFailed ? .warning : .debug, "request", DaemonMetrics.facts(of: record), limit: hasFailed ? .perSecond(2) : nil)
+    }
+
+    private static func facts(of record: RequestRecord) -> Logger.Metadata {
+        var facts: Logger.Metadata = [
+            "request": .string(record.requestID), "method": .string(record.method), "route": .string(record.route),
+            "status": .int(Int(record.status.code)), "ms": .double(record.duration / .milliseconds(1)),
+            "peer": .string(record.peer?.description ?? "-"),
+        ]
+        if let trace = record.trace { facts.add(trace) }
+        return facts
     }
 
     func connectionOpened() { connections.increment() }

@@ -94,7 +94,9 @@ enum OpenAPISchemas {
           "time":{"type":"string","format":"date-time"},"editedAt":{"type":"string","format":"date-time"},"author":{"type":"string"},
           "role":{"type":"string"},"type":{"type":"string"},"branch":{"type":"string"},"invocation":{"type":"string"},
           "partial":{"type":"boolean"},"content":{"$ref":"#/components/schemas/Value"},"stateDelta":{"$ref":"#/components/schemas/State"},
-          "usage":{"type":"object"},"metadata":{"type":"object"}},"required":["id","seq","offset","time","content"]},
+          "usage":{"type":"object"},"metadata":{"type":"object"},
+          "traceparent":{"type":"string","description":"The span that appended it (W3C Trace Context); absent when none was recorded."},
+          "tracestate":{"type":"string"}},"required":["id","seq","offset","time","content"]},
         "EventPage":{"type":"object","properties":{"events":{"type":"array","items":{"$ref":"#/components/schemas/Event"}},
           "next":{"oneOf":[{"$ref":"#/components/schemas/Offset"},{"type":"null"}]},"tail":{"$ref":"#/components/schemas/Offset"},
           "orphans":{"type":"array","description":"With view=model: halves of tool rounds.","items":{"type":"object","properties":{

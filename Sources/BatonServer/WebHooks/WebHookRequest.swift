@@ -1,6 +1,7 @@
 internal import BatonCore
 internal import BatonHTTP
 internal import BatonIO
+internal import BatonTelemetry
 internal import CBatonTLS
 
 /// What is sent for one event, by the Standard Webhooks specification.
@@ -9,6 +10,7 @@ struct WebHookRequest {
     let id: String
     private let body: [UInt8]
     private let hook: WebHook
+    private let trace: TraceContext?
 
     init(_ delivery: Delivery, for hook: WebHook) {
         var writer = JSONWriter(reserving: delivery.event.data.bytes.count + 256)
@@ -16,6 +18,7 @@ struct WebHookRequest {
         body = writer.bytes
         id = WebHookRequest.id(of: delivery, in: hook.topic)
         self.hook = hook
+        trace = delivery.event.trace
     }
 
     /// The request of an attempt that is made at this moment.
@@ -23,12 +26,15 @@ struct WebHookRequest {
         // The moment of the attempt and not of the event: receivers refuse what is older than some minutes, and retries would be.
         let second = time.milliseconds / 1000
         let signatures = hook.secrets.map { $0.signature(of: body, id: id, timestamp: second) }
-        return Request(
+        var request = Request(
             .post, hook.url.path, query: hook.url.query,
             headers: [
                 "Content-Type": "application/json", "User-Agent": "Baton/\(Daemon.version)", "webhook-id": id, "webhook-timestamp": String(second),
                 "webhook-signature": signatures.joined(separator: " "),
             ], body: body)
+        // What the receiver does belongs to this attempt; without a tracer, to what made the event.
+        if let trace = TraceContext.current ?? trace { request.headers.add(trace) }
+        return request
     }
 
     /// A delivery's id names its event within the topic; receivers may get events of several topics. A digest has no full stop, which separates

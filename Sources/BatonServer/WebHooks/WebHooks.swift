@@ -10,6 +10,8 @@ actor WebHooks {
     }
 
     private let store: SessionStore
+    /// The same for looking after the records of web hooks, which is no work of anybody's.
+    private let records: SessionStore
     private let policy: WebHookPolicy
     private let loop: EventLoop
     private let metrics: WebHookMetrics
@@ -24,6 +26,7 @@ actor WebHooks {
 
     init(store: SessionStore, policy: WebHookPolicy, loop: EventLoop, metrics: Metrics, logger: Logger, drain: Duration) {
         self.store = store
+        records = store.with(tracer: nil)
         self.policy = policy
         self.loop = loop
         self.metrics = WebHookMetrics(metrics)
@@ -33,7 +36,7 @@ actor WebHooks {
 
     /// Begins with web hooks that were set, and ends those that were changed, disabled or deleted.
     func refresh() async throws(StoreError) {
-        let hooks = try await store.webHooks()
+        let hooks = try await records.webHooks()
         guard !isStopped else { return }
         for entry in running.values where !hooks.contains(entry.hook) {
             end(entry)

@@ -41,14 +41,14 @@ struct LogFormat: Sendable {
         if coloured { line.append(contentsOf: "\u{1B}[0m".utf8) }
         for _ in name.utf8.count..<9 { line.append(UInt8(ascii: " ")) }
         if !record.label.isEmpty {
-            Escape.append(record.label, to: &line)
+            JSONText.appendEscapingControls(of: record.label, to: &line)
             line.append(contentsOf: ": ".utf8)
         }
-        Escape.append(record.message, to: &line)
+        JSONText.appendEscapingControls(of: record.message, to: &line)
         for entry in record.metadata.entries {
             line.append(UInt8(ascii: " "))
             if coloured { line.append(contentsOf: "\u{1B}[2m".utf8) }
-            Escape.append(entry.key, to: &line)
+            JSONText.appendEscapingControls(of: entry.key, to: &line)
             line.append(UInt8(ascii: "="))
             if coloured { line.append(contentsOf: "\u{1B}[0m".utf8) }
             appendTextValue(entry.value, to: &line)
@@ -74,12 +74,12 @@ struct LogFormat: Sendable {
         line.append(contentsOf: #"","level":""#.utf8)
         line.append(contentsOf: record.level.rawValue.utf8)
         line.append(contentsOf: #"","logger":"#.utf8)
-        Escape.appendQuoted(record.label, to: &line)
+        JSONText.append(record.label, to: &line)
         line.append(contentsOf: #","message":"#.utf8)
-        Escape.appendQuoted(record.message, to: &line)
+        JSONText.append(record.message, to: &line)
         for entry in record.metadata.entries {
             line.append(UInt8(ascii: ","))
-            Escape.appendQuoted(Self.reserved.contains(entry.key) ? "metadata." + entry.key : entry.key, to: &line)
+            JSONText.append(Self.reserved.contains(entry.key) ? "metadata." + entry.key : entry.key, to: &line)
             line.append(UInt8(ascii: ":"))
             appendJSONValue(entry.value, to: &line)
         }
@@ -88,10 +88,10 @@ struct LogFormat: Sendable {
 
     private func appendJSONValue(_ value: Logger.Value, to line: inout [UInt8]) {
         switch value {
-        case .string(let text): Escape.appendQuoted(text, to: &line)
+        case .string(let text): JSONText.append(text, to: &line)
         case .int(let number): line.append(contentsOf: String(number).utf8)
         // RFC 8259 section 6 has no NaN and no infinities.
-        case .double(let number) where !number.isFinite: Escape.appendQuoted(String(number), to: &line)
+        case .double(let number) where !number.isFinite: JSONText.append(String(number), to: &line)
         case .double(let number): line.append(contentsOf: String(number).utf8)
         case .bool(let flag): line.append(contentsOf: (flag ? "true" : "false").utf8)
         case .list(let values):
@@ -116,34 +116,4 @@ extension Logger.Level {
         case .error, .critical: "\u{1B}[1;31m"
         }
     }
-}
-
-private enum Escape {
-    static func appendQuoted(_ text: String, to line: inout [UInt8]) {
-        line.append(0x22)
-        for byte in text.utf8 {
-            if byte == 0x22 || byte == 0x5C { line.append(0x5C) }
-            appendEscapingControl(byte, to: &line)
-        }
-        line.append(0x22)
-    }
-
-    static func append(_ text: String, to line: inout [UInt8]) {
-        for byte in text.utf8 { appendEscapingControl(byte, to: &line) }
-    }
-
-    private static func appendEscapingControl(_ byte: UInt8, to line: inout [UInt8]) {
-        switch byte {
-        case 0x0A: line.append(contentsOf: #"\n"#.utf8)
-        case 0x09: line.append(contentsOf: #"\t"#.utf8)
-        case 0x0D: line.append(contentsOf: #"\r"#.utf8)
-        case 0..<0x20, 0x7F:
-            line.append(contentsOf: #"\u00"#.utf8)
-            line.append(hexadecimal(byte >> 4))
-            line.append(hexadecimal(byte & 15))
-        default: line.append(byte)
-        }
-    }
-
-    private static func hexadecimal(_ digit: UInt8) -> UInt8 { digit < 10 ? 0x30 + digit : 0x57 + digit }
 }

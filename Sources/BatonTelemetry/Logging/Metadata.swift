@@ -32,6 +32,13 @@ extension Logger {
         /// Whether there is nothing in it.
         public var isEmpty: Bool { entries.isEmpty }
 
+        /// Adds the ids of a span, under the names that OpenTelemetry gives them in logs; those that are there stay.
+        public mutating func add(_ context: TraceContext) {
+            guard self["trace_id"] == nil else { return }
+            self["trace_id"] = .string(context.traceID)
+            self["span_id"] = .string(context.spanIDText)
+        }
+
         /// Both together; where both have a key, `other` counts.
         public func merging(_ other: Metadata) -> Metadata {
             if other.isEmpty { return self }

@@ -15,14 +15,15 @@ struct LiveDaemon {
 
     init(
         policy: StorePolicy = StorePolicy(), store: StoreAddress = .memory, webHooks: WebHookPolicy = WebHookPolicy(),
-        hooks: Hooks = Hooks(), drain: Duration = .seconds(2)
+        hooks: Hooks = Hooks(), traces: TraceConfiguration? = nil, logger: Logger = .disabled, drain: Duration = .seconds(2)
     ) async throws {
         var configuration = DaemonConfiguration(addresses: [.loopback(port: 0)], store: store)
         configuration.storeConfiguration.policy = policy
         configuration.drain = drain
         configuration.hooks = hooks
+        configuration.traces = traces
         configuration.webHooks = webHooks
-        daemon = try await Daemon(configuration, logger: .disabled)
+        daemon = try await Daemon(configuration, logger: logger)
         var connections = HTTPClient.Configuration()
         connections.maximumConnections = 256
         client = try HTTPClient("http://\(daemon.addresses[0])", connections)
