@@ -9,7 +9,7 @@ PREFIX ?= /usr/local
 RELEASE := -c release --static-swift-stdlib
 SWIFT_SOURCES := Package.swift Sources Tests Benchmarks Examples
 
-.PHONY: help run test unit-test faults fuzz examples lint format bench build package test-package install uninstall clean dependencies
+.PHONY: help run test unit-test faults fuzz sanitize examples lint format bench build package test-package install uninstall clean dependencies
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ faults: dependencies ## kill processes and servers at random; ARGS="--minutes 10
 
 fuzz: dependencies ## feed made-up bytes to what reads bytes from outside; ARGS="--seconds 600 resp json"
 	@scripts/fuzz $(ARGS)
+
+sanitize: dependencies ## run the tests under ThreadSanitizer; ARGS="--short", ARGS="--filter BatonIOTests"
+	@scripts/sanitize $(ARGS)
 
 examples: dependencies ## run the examples
 	@swift build --product baton
