@@ -67,6 +67,10 @@ public struct RedisConfiguration: Sendable {
     public var keepAliveInterval: Duration
     /// A connection that owes replies and has been silent for this long is given up. 10 s by default.
     public var silenceLimit: Duration
+    /// A connection whose bytes the other machine has not acknowledged, or not taken, for this long is given up. 3 s by default.
+    ///
+    /// A busy server is not meant by it: its machine goes on acknowledging (RFC 5482).
+    public var pathTimeout: Duration
     /// Commands on one connection that may wait for replies or for being sent; more are refused with `queueFull`. 16,384 by default.
     public var maximumQueuedCommands: Int
     /// Bytes that may wait for being sent on one connection; more are refused with `queueFull`. 64 MiB by default.
@@ -93,6 +97,7 @@ public struct RedisConfiguration: Sendable {
         commandTimeout = .seconds(5)
         keepAliveInterval = .seconds(15)
         silenceLimit = .seconds(10)
+        pathTimeout = .seconds(3)
         maximumQueuedCommands = 16_384
         maximumQueuedBytes = 64 << 20
         maximumDedicatedConnections = 256

@@ -78,9 +78,13 @@ extension Connection {
 
     private func connect(to endpoint: RedisEndpoint, login: RedisLogin?, by deadline: Deadline) async throws(RedisError) {
         let tls = try await settings.tls?.context()
+        // A path that is gone is noticed by TCP: bytes that nobody acknowledges while there are any, probes that nobody answers while there are none.
+        var options = Channel.Options()
+        options.userTimeout = settings.pathTimeout
+        options.keepAlive = .seconds(1)
         let channel: Channel
         do throws(IOError) {
-            channel = try await Channel.connect(to: endpoint.address, on: loop, tls: tls, deadline: deadline)
+            channel = try await Channel.connect(to: endpoint.address, on: loop, tls: tls, options: options, deadline: deadline)
         } catch {
             throw RedisError(io: error)
         }

@@ -27,6 +27,7 @@ struct ConnectionSettings: Sendable {
     var connectTimeout: Duration
     var keepAliveInterval: Duration
     var silenceLimit: Duration
+    var pathTimeout: Duration
     var maximumQueuedCommands: Int
     var maximumQueuedBytes: Int
     var limits: RESPLimits
@@ -49,6 +50,7 @@ struct ConnectionSettings: Sendable {
         connectTimeout = configuration.connectTimeout
         keepAliveInterval = configuration.keepAliveInterval
         silenceLimit = configuration.silenceLimit
+        pathTimeout = configuration.pathTimeout
         maximumQueuedCommands = configuration.maximumQueuedCommands
         maximumQueuedBytes = configuration.maximumQueuedBytes
         limits = configuration.limits

@@ -188,6 +188,32 @@ struct FaultTests {
         }
     }
 
+    @Test("gives up a connection whose bytes are not taken, long before silence would tell")
+    func path() async throws {
+        let value = RedisArgument.bytes([UInt8](repeating: 0x78, count: 1 << 20))
+        try await FakeRedis.with { request in
+            if request.connection > 1 { return .reply(.integer(1)) }
+            return request.name == "STOP" ? .stopReading : .nothing
+        } _: { fake in
+            try await withClient(
+                "redis://127.0.0.1:\(fake.port)?timeout=60000",
+                configure: {
+                    $0.silenceLimit = .seconds(60)
+                    $0.pathTimeout = .milliseconds(300)
+                }
+            ) { client in
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { _ = try await client.send(RawCommand(["STOP"], retrySafety: .always)) }
+                    // More than the kernels of both sides hold between them.
+                    for _ in 0..<24 { group.addTask { _ = try await client.send(RawCommand(["A", value], retrySafety: .always)) } }
+                    try await group.waitForAll()
+                }
+                #expect(client.statistics.lostConnections == 1)
+                #expect(fake.connections == 2)
+            }
+        }
+    }
+
     @Test("asks an idle connection for a sign of life, and replaces it when there is none")
     func keepAlive() async throws {
         let pings = Counter()

@@ -16,6 +16,8 @@ final class FakeRedis: Sendable {
         /// When the condition holds.
         case once(@Sendable () -> Bool, Value)
         case nothing
+        /// Takes nothing more.
+        case stopReading
         case hangUp
         /// Ends its output and keeps reading.
         case halfClose
@@ -138,6 +140,7 @@ final class FakeRedis: Sendable {
                 due.append(nil)
                 settle(place, with: value, once: condition, on: channel)
             case .nothing: break
+            case .stopReading: channel.pauseReading()
             case .hangUp: channel.close()
             case .halfClose: channel.closeOutput()
             case .sendThenHangUp(let bytes):
