@@ -48,12 +48,15 @@ examples: dependencies ## run the examples
 lint: ## check the formatting
 	@swift format lint --strict --parallel --recursive $(SWIFT_SOURCES)
 	@for script in scripts/* .ci/run packaging/debian/* $(wildcard Examples/*.sh); do bash -n "$$script" || exit 1; done
+	@python3 -B Benchmarks/compare --list >/dev/null
 
 format: ## format the sources in place
 	@swift format --in-place --parallel --recursive $(SWIFT_SOURCES)
 
-bench: dependencies ## run the benchmarks; ARGS="..." goes to them
-	@swift run -c release BatonBenchmarks $(ARGS)
+bench: dependencies ## compare with what people use today, about half an hour; ARGS="--rounds 3 --only append"
+	@swift build -c release --product BatonBenchmarks
+	@swift build -c release --product baton
+	@python3 -B Benchmarks/compare $(ARGS)
 
 build: dependencies ## build the release binary
 	@swift build $(RELEASE) --product baton

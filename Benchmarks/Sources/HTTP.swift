@@ -5,7 +5,7 @@ internal import Synchronization
 
 /// What a request, an idle stream and an event cost.
 ///
-/// `http serve PORT` answers `/healthz` and echoes, to be driven from outside (Benchmarks/compare-http does);
+/// `http serve PORT` answers `/healthz` and echoes, to be driven from outside (`make bench` does);
 /// `http streams COUNT` measures memory per idle stream and processor time per event, with the followers in a process of their own.
 enum HTTPBenchmark {
     static func run(_ arguments: [String]) async throws {

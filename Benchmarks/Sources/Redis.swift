@@ -2,7 +2,7 @@ internal import BatonIO
 internal import BatonRedisClient
 internal import Glibc
 
-/// What a command costs, to be compared with redis-benchmark (Benchmarks/compare-redis does, in turns and on one core).
+/// What a command costs, to be compared with redis-benchmark (`make bench` does, in turns and on one core).
 ///
 /// `redis ADDRESS append|xadd|lrange CALLERS COMMANDS` prints one line: commands a second, p50 and p99 in microseconds, processor
 /// microseconds a command, resident KiB. `redis ADDRESS prepare` fills the keys that are measured.

@@ -4,7 +4,7 @@ internal import BatonIO
 internal import BatonRedis
 internal import BatonRedisClient
 
-/// A session in Redis as an agent uses it, to be compared with other clients on the same server (Benchmarks/compare-redis-session does).
+/// A session in Redis as an agent uses it, to be compared with other clients on the same server (`make bench` does).
 ///
 /// `redis-store ADDRESS prepare` fills a thousand sessions with 200 events each and prints what the names of their keys begin with.
 /// `redis-store ADDRESS add|get50|decode50 CALLERS COUNT` and `redis-store URL http CALLERS COUNT`, through a daemon, print one line:
