@@ -14,6 +14,7 @@ enum Benchmarks {
         ("redis-topics", RedisTopicsBenchmark.run),
         ("topic-followers", TopicFollowersBenchmark.run),
         ("tracing", TracingBenchmark.run),
+        ("write-behind", WriteBehindBenchmark.run),
     ]
 
     static func main() async throws {

@@ -16,6 +16,8 @@ public struct StoreConfiguration: Hashable, Sendable {
     public var shards: Int?
     /// Streams in Redis that others write and that are topics here too: the topic's name and the stream's key.
     public var streams: [String: String]
+    /// How events may be accepted before they are stored; `nil` when they may not. See ``BatonCore/SessionStore/enqueue(_:to:)``.
+    public var writeBehind: WriteBehindConfiguration?
     /// The bearer token for a daemon; never printed.
     public var token: String?
     /// PEM file of the authorities to trust instead of the system's, for a daemon that speaks TLS.
@@ -25,7 +27,7 @@ public struct StoreConfiguration: Hashable, Sendable {
     public init(
         policy: StorePolicy = StorePolicy(), durability: Durability? = nil, sqlite: SQLiteConfiguration = SQLiteConfiguration(),
         keyPrefix: String = "baton", shards: Int? = nil, streams: [String: String] = [:],
-        token: String? = nil, authorities: String? = nil
+        writeBehind: WriteBehindConfiguration? = nil, token: String? = nil, authorities: String? = nil
     ) {
         self.policy = policy
         self.durability = durability
@@ -33,6 +35,7 @@ public struct StoreConfiguration: Hashable, Sendable {
         self.keyPrefix = keyPrefix
         self.shards = shards
         self.streams = streams
+        self.writeBehind = writeBehind
         self.token = token
         self.authorities = authorities
     }

@@ -36,7 +36,7 @@ package enum BatonCommand {
         options: CommonOptions.declarations,
         commands: [
             .serve, .sessions, .append, .events, .tail, .context, .state, .lease, .tools, .approvals, .tracks, .topics, .signals, .webHooks,
-            .tokens, .doctor, .completion, .manual, .version,
+            .spool, .tokens, .doctor, .completion, .manual, .version,
         ])
 
     @MainActor

@@ -20,6 +20,7 @@ public final class SessionStore: Sendable {
         case deleteSession = "delete_session"
         case listSessions = "list_sessions"
         case appendEvents = "append_events"
+        case enqueueEvents = "enqueue_events"
         case readEvents = "read_events"
         case getEvent = "get_event"
         case getWindow = "get_window"
@@ -80,6 +81,8 @@ public final class SessionStore: Sendable {
     let hooks: Hooks?
     /// What spans around operations are begun with; `nil` for no spans.
     public let tracer: (any Tracer)?
+    /// The queue of a storage that writes behind.
+    let writeBehind: WriteBehindQueue?
     private let observer: OperationObserver?
 
     /// A store on `storage`.
@@ -100,6 +103,7 @@ public final class SessionStore: Sendable {
         self.topicFeeds = FeedHub(storage: storage, executor: executor)
         self.trackFeeds = FeedHub(storage: storage, executor: executor)
         self.lines = WaitingLines(storage: storage)
+        self.writeBehind = (storage as? WriteBehind)?.queue
     }
 
     init(_ other: SessionStore, on storage: any Storage, hooks: Hooks?, tracer: (any Tracer)?) {
@@ -112,6 +116,7 @@ public final class SessionStore: Sendable {
         topicFeeds = other.topicFeeds
         trackFeeds = other.trackFeeds
         lines = other.lines
+        writeBehind = other.writeBehind
     }
 
     /// The same store, whose writes promise this durability instead of the one it was opened with.
@@ -225,16 +230,21 @@ public final class SessionStore: Sendable {
     }
 
     private func store(_ batch: EventBatch, to key: SessionKey) async throws(StoreError) -> AppendReceipt {
-        guard (1...EventDraft.maximumBatch).contains(batch.events.count) else {
-            throw StoreError(.tooLarge, "a batch has 1 to \(EventDraft.maximumBatch) events, not \(batch.events.count)")
-        }
-        if let key = batch.idempotencyKey { _ = try Name.checked(key, "the idempotency key") }
-        if batch.createsSession { try storage.policy.check(.storeDefault) }
+        try check(batch)
         if let seq = batch.expectedSeq { try Check.range(seq, 0...Int.max, "the expected seq") }
         return try await perform(.appendEvents, on: key) { () throws(StoreError) in
             self.note("event_count", .int(batch.events.count))
             return try await self.storage.append(batch.carryingTrace(), to: key)
         }
+    }
+
+    /// What has to hold of every batch, whenever it is stored.
+    func check(_ batch: EventBatch) throws(StoreError) {
+        guard (1...EventDraft.maximumBatch).contains(batch.events.count) else {
+            throw StoreError(.tooLarge, "a batch has 1 to \(EventDraft.maximumBatch) events, not \(batch.events.count)")
+        }
+        if let key = batch.idempotencyKey { _ = try Name.checked(key, "the idempotency key") }
+        if batch.createsSession { try storage.policy.check(.storeDefault) }
     }
 
     /// A page of events.

@@ -53,7 +53,15 @@ public final class Daemon: Sendable {
             let tracer = exporter.map { RecordingTracer(configuration.traces?.sampler ?? .always, to: $0) }
             store = try await SessionStore.open(
                 configuration.store, configuration: configuration.storeConfiguration, executor: loops[0],
-                observer: { metrics.record($0, $1, $2) }, metrics: metrics.registry, tracer: tracer
+                observer: { metrics.record($0, $1, $2) }, metrics: metrics.registry, tracer: tracer,
+                onWriteFailure: { failure in
+                    logger.error(
+                        "events that were accepted could not be stored; the spool keeps them",
+                        [
+                            "app": .string(failure.write.key.app), "user": .string(failure.write.key.user), "session": .string(failure.write.key.id),
+                            "events": .int(failure.write.events.count), "number": .int(failure.number ?? 0), "error": .string("\(failure.error)"),
+                        ])
+                }
             ).with(hooks: configuration.hooks)
         } catch {
             for loop in loops { await loop.shutdown() }

@@ -39,6 +39,20 @@ import Testing
         try await contract.run(on: Fixture(inMemory: false))
     }
 
+    /// The whole contract through a layer that passes everything on.
+    private struct BehindFixture: StorageFixture {
+        let name = "sqlite behind a queue"
+
+        func open(_ policy: StorePolicy, clock: @escaping @Sendable () -> Timestamp) async throws -> OpenedStorage {
+            let storage = try await SQLiteStorage(at: .memory, configuration: SQLiteConfiguration(), policy: policy, clock: clock)
+            return OpenedStorage(try await WriteBehind(on: storage) { Issue.record("\($0.error)") })
+        }
+    }
+
+    @Test(arguments: StorageContract.all + StorageContract.bus) func behindAQueue(_ contract: StorageContract) async throws {
+        try await contract.run(on: BehindFixture())
+    }
+
     @Test(arguments: 1...24 as ClosedRange<UInt64>) func doesAsTheModelDoes(seed: UInt64) async throws {
         try await RandomOperations(seed: seed).check(Fixture(inMemory: !seed.isMultiple(of: 4)))
     }

@@ -20,7 +20,7 @@ public struct StorageContract: Sendable, CustomTestStringConvertible {
     /// All promises.
     public static let all: [StorageContract] =
         sessions + identities + lists + appending + retries + limits + pages + filters + changes + state + expiry + hints + payloads + lifetime
-        + forks + rewinds + leases + lines + toolCalls + approvals + tracks + hooks
+        + forks + rewinds + leases + lines + toolCalls + approvals + tracks + hooks + writeBehind
 
     /// The promises of the event bus.
     public static let bus: [StorageContract] =

@@ -6,11 +6,13 @@ import Glibc
 /// A process that writes to topics and sessions, or works as a consumer, until it is killed; it says everything that it does in a file.
 ///
 /// `BusWorker publish|append|receive|consume|hold|die ADDRESS DURABILITY NAME SEED HISTORY`, for consumers followed by `TOPIC GROUP LEASE-MILLISECONDS EFFECTS`.
+/// `BusWorker enqueue ADDRESS - NAME SEED SPOOL` writes behind, and says on its output what was accepted.
 @main
 enum BusWorker {
     static func main() async throws {
         let arguments = Array(CommandLine.arguments.dropFirst())
         guard arguments.count >= 6, let seed = UInt64(arguments[4]) else { return usage() }
+        if arguments[0] == "enqueue" { return try await HastyWriter(arguments[1], spool: arguments[5], name: arguments[3]).run() }
         let history = try HistoryFile(arguments[5])
         let configuration = StoreConfiguration(durability: arguments[2] == "-" ? nil : try Durability(arguments[2]))
         let store = try await open(arguments[1], configuration)

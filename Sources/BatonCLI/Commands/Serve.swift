@@ -37,6 +37,7 @@ extension Command {
 /// What `baton serve` takes besides what every store takes.
 enum ServeOptions {
     enum LogFormat: String, CaseIterable, ArgumentValue { case text, json }
+    enum SpoolDurability: String, CaseIterable, ArgumentValue { case full, normal }
 
     static let listen = Option<[SocketAddress]>(
         repeated: "listen", "ADDR", help: "Answer at this address, 127.0.0.1:4437 by default; port 0 takes any that is free")
@@ -62,6 +63,14 @@ enum ServeOptions {
     static let webHookAuthorities = Option<String?>(
         "webhooks-ca-file", "FILE", help: "Trust these authorities (PEM) for the receivers of web hooks, instead of the system's",
         traits: OptionTraits(completesFiles: true))
+    static let spool = Option<String?>(
+        "spool", "FILE",
+        help: "Accept events before they are stored, for clients that prefer it (Prefer: respond-async), and keep them in this file until they are",
+        traits: OptionTraits(completesFiles: true))
+    static let spoolEvents = Option<Int>(
+        "spool-events", "N", default: 10_000, in: 1...1_000_000, help: "The most events that wait to be stored; more are refused")
+    static let spoolDurability = Option<SpoolDurability>(
+        "spool-durability", "LEVEL", default: .full, help: "What an accepted event survives: full (power loss) or normal (the end of the process)")
     static let logLevel = Option<Logger.Level>("log-level", "LEVEL", default: .info, help: "The least that is logged")
     static let logFormat = Option<LogFormat>("log-format", "FORMAT", default: .text, help: "How the log is written")
     static let pidFile = Option<String?>(
@@ -73,7 +82,7 @@ enum ServeOptions {
     static let declarations = [
         listen.declaration, certificate.declaration, key.declaration, clientAuthorities.declaration, drain.declaration,
         maximumBody.declaration, maximumConnections.declaration, loops.declaration, allowedHosts.declaration, allowedOrigins.declaration,
-        webHooksAllowPrivate.declaration, webHookAuthorities.declaration,
+        webHooksAllowPrivate.declaration, webHookAuthorities.declaration, spool.declaration, spoolEvents.declaration, spoolDurability.declaration,
         logLevel.declaration, logFormat.declaration, pidFile.declaration, readyDescriptor.declaration,
     ]
 }
@@ -146,6 +155,12 @@ private struct Service {
         let addresses = invocation[ServeOptions.listen]
         if !addresses.isEmpty { configuration.addresses = addresses }
         configuration.storeConfiguration = try invocation.storeConfiguration()
+        if let spool = invocation[ServeOptions.spool] {
+            // A client that is told to come again can go elsewhere; a connection that waits for room cannot.
+            configuration.storeConfiguration.writeBehind = WriteBehindConfiguration(
+                maximumEvents: invocation[ServeOptions.spoolEvents], whenFull: .refuse, drain: invocation[ServeOptions.drain], spool: spool,
+                spoolDurability: invocation[ServeOptions.spoolDurability] == .full ? .full : .normal)
+        }
         switch (invocation[ServeOptions.certificate], invocation[ServeOptions.key]) {
         case (let certificate?, let key?): configuration.identity = TLSIdentity(certificateChain: certificate, privateKey: key)
         case (nil, nil): break

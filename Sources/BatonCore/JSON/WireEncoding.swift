@@ -179,3 +179,22 @@ extension JSONWriter {
         }
     }
 }
+
+extension [EventDraft] {
+    /// The events as an array; each body passes through as it is.
+    package var wireForm: [UInt8] {
+        var writer = JSONWriter(reserving: reduce(2) { $0 + $1.body.bytes.count + 160 })
+        writer.array { writer in
+            for event in self {
+                writer.object { writer in
+                    if let id = event.id {
+                        writer.name("id")
+                        writer.string(id)
+                    }
+                    writer.members(of: event.body)
+                }
+            }
+        }
+        return writer.bytes
+    }
+}

@@ -1,7 +1,7 @@
 /// An event checked and encoded, ready for a storage: what is compared or indexed stands beside the bytes that are kept.
 public struct EventDraft: Hashable, Sendable {
     /// The author's own id, or `nil` when the store makes one.
-    public let id: String?
+    public private(set) var id: String?
     /// The role, for filters.
     public let role: String?
     /// The author, for filters.
@@ -66,6 +66,13 @@ public struct EventDraft: Hashable, Sendable {
         }
         do throws(JSONError) { try scanner.end(bytes.span) } catch { throw StoreError(error) }
         return drafts
+    }
+
+    /// The same event under another id, of 1 to ``maximumIDBytes`` bytes.
+    func named(_ id: String) -> EventDraft {
+        var draft = self
+        draft.id = id
+        return draft
     }
 
     private init(scanning bytes: Span<UInt8>, with scanner: inout JSONScanner, at place: String) throws(StoreError) {

@@ -3,6 +3,14 @@ extension SessionStore {
     /// - Throws: ``StoreError/Code/notFound`` when the session is absent, ``StoreError/Code/invalidField`` for an event that changes state,
     ///   ``StoreError/Code/tooLarge``.
     public func append(_ batch: TrackBatch, toTrack track: String, of key: SessionKey) async throws(StoreError) -> AppendReceipt {
+        try check(batch, track)
+        return try await perform(.appendTrack, on: key) { () throws(StoreError) in
+            try await self.storage.append(batch, toTrack: track, of: key)
+        }
+    }
+
+    /// What has to hold of every batch for a track, whenever it is stored.
+    func check(_ batch: TrackBatch, _ track: String) throws(StoreError) {
         _ = try Name.checked(track, "the track")
         guard (1...EventDraft.maximumBatch).contains(batch.events.count) else {
             throw StoreError(.tooLarge, "a batch has 1 to \(EventDraft.maximumBatch) events, not \(batch.events.count)")
@@ -11,9 +19,6 @@ extension SessionStore {
             throw StoreError(.invalidField, "events[\(index)].stateDelta: a track changes no state; append the event to the session")
         }
         if let ttl = batch.ttl { try Check.ttl(ttl) }
-        return try await perform(.appendTrack, on: key) { () throws(StoreError) in
-            try await self.storage.append(batch, toTrack: track, of: key)
-        }
     }
 
     /// The tracks of a session with the last `events` events of each.

@@ -107,25 +107,6 @@ extension EventBatch {
     var wireForm: [UInt8] { events.wireForm }
 }
 
-extension [EventDraft] {
-    /// The events as an array; each body passes through as it is.
-    var wireForm: [UInt8] {
-        var writer = JSONWriter(reserving: reduce(2) { $0 + $1.body.bytes.count + 160 })
-        writer.array { writer in
-            for event in self {
-                writer.object { writer in
-                    if let id = event.id {
-                        writer.name("id")
-                        writer.string(id)
-                    }
-                    writer.members(of: event.body)
-                }
-            }
-        }
-        return writer.bytes
-    }
-}
-
 extension LeaseRequest {
     var wireForm: [UInt8] {
         var writer = JSONWriter(reserving: 128)

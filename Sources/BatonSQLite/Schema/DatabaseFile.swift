@@ -13,12 +13,17 @@ struct DatabaseFile {
     let path: String
     private let configuration: SQLiteConfiguration
     let migrations: [Migration]
+    /// What stands in the header of files of this kind (https://sqlite.org/pragma.html#pragma_application_id).
+    let applicationID: Int
 
-    /// "Bato", in the header of every file of ours (https://sqlite.org/pragma.html#pragma_application_id).
+    /// "Bato", in the header of every store.
     static let applicationID = 0x4261_746F
 
     /// - Throws: ``StoreError/Code/invalidParameter`` when no file can have this path.
-    init(_ path: String, _ configuration: SQLiteConfiguration, migrations: [Migration] = Migration.all) throws(StoreError) {
+    init(
+        _ path: String, _ configuration: SQLiteConfiguration, migrations: [Migration] = Migration.all,
+        applicationID: Int = DatabaseFile.applicationID
+    ) throws(StoreError) {
         guard !path.isEmpty, !path.utf8.contains(0) else {
             throw StoreError(.invalidParameter, "the path of a database is empty or contains a NUL byte")
         }
@@ -26,6 +31,7 @@ struct DatabaseFile {
         self.path = path.utf8.first == UInt8(ascii: "/") ? path : "./" + path
         self.configuration = configuration
         self.migrations = migrations
+        self.applicationID = applicationID
     }
 
     /// Opens the file, made or brought up to date if necessary; the first connection is the one that writes.
@@ -112,7 +118,7 @@ struct DatabaseFile {
     func checkIdentity(_ connection: Connection) throws(StoreError) {
         let application = try connection.number("PRAGMA application_id") ?? 0
         let version = try connection.number("PRAGMA user_version") ?? 0
-        if application == DatabaseFile.applicationID {
+        if application == applicationID {
             guard version <= migrations.count else {
                 throw StoreError(
                     .storeIncompatible,
@@ -164,7 +170,7 @@ struct DatabaseFile {
                 try checkIdentity(connection)
                 let version = try connection.number("PRAGMA user_version") ?? 0
                 for migration in migrations.dropFirst(version) { try connection.execute(migration.sql) }
-                try connection.execute("PRAGMA application_id = \(DatabaseFile.applicationID); PRAGMA user_version = \(migrations.count)")
+                try connection.execute("PRAGMA application_id = \(applicationID); PRAGMA user_version = \(migrations.count)")
                 try connection.execute("COMMIT")
             }
             try useWriteAheadLog(connection)

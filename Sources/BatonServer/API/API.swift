@@ -101,6 +101,11 @@ final class API: Sendable {
         return try await route.handler(api, call)
     }
 
+    /// Whether what a call appends may be accepted now and stored later. Who names a durability wants to be told when it is met.
+    func mayQueue(_ call: Call) -> Bool {
+        call.prefersAsynchrony && store.writesBehind && call.request.headers["Baton-Durability"] == nil
+    }
+
     private static func problem(_ error: any Error) -> Problem {
         switch error {
         case let problem as Problem: problem

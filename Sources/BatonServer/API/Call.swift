@@ -124,6 +124,9 @@ struct Call: Sendable {
     /// Whether a deletion shall answer with what it deleted (RFC 7240 §4.2).
     var prefersRepresentation: Bool { request.headers.contains("Prefer", token: "return=representation") }
 
+    /// Whether an answer is wanted before the work is done (RFC 7240 §4.1).
+    var prefersAsynchrony: Bool { request.headers.contains("Prefer", token: "respond-async") }
+
     /// What `Baton-Durability` says.
     func durability(_ text: String) throws(StoreError) -> Durability {
         do throws(StoreError) { return try Durability(text) } catch { throw StoreError(error.code, "Baton-Durability: \(error.message)") }

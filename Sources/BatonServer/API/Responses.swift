@@ -30,6 +30,23 @@ extension Response {
         json(reserving: event.body.bytes.count + 160) { $0.event(event) }
     }
 
+    /// What was accepted and is stored later.
+    static func queued(_ append: QueuedAppend) -> Response {
+        .json(202, headers: ["Preference-Applied": "respond-async"]) { writer in
+            writer.object { writer in
+                writer.name("events")
+                writer.array { writer in
+                    for id in append.ids {
+                        writer.object { writer in
+                            writer.name("id")
+                            writer.string(id)
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     static let noContent = Response(204)
 
     /// What a deletion answers to a client that wants to know whether anything was there.

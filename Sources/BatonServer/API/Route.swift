@@ -28,6 +28,11 @@ struct Route: Sendable {
             Parameter(name: name, place: "query", type: type, help: help)
         }
 
+        static let asynchrony = header(
+            "Prefer",
+            "respond-async: answer 202 as soon as the events are accepted (RFC 7240 §4.1). They are in the daemon's spool then and stored soon, in their "
+                + "order, before anything else that is asked of the session here. Not applied without a spool, nor with conditions or a durability.")
+
         static let preference = header("Prefer", "return=representation: answer 200 with what was deleted, 204 when it was not there.")
 
         static let durability = header(

@@ -14,14 +14,18 @@ extension Route {
                 .query(
                     "previousAgent", "string",
                     "With activeAgent: the agent that has to be the active one; 409 when it is not. Without it nobody may be."),
+                .asynchrony,
             ],
-            request: "NewEvents", responses: [(201, "AppendReceipt"), (200, "AppendReceipt")]
+            request: "NewEvents", responses: [(201, "AppendReceipt"), (200, "AppendReceipt"), (202, "QueuedAppend")]
         ) { api, call in
             let drafts = try EventDraft.batch(parsing: call.json())
             for draft in drafts { try call.grant.checkWrite(of: draft.delta) }
             let batch = EventBatch(
                 drafts, expectedSeq: try call.expectedNumber(), idempotencyKey: call.idempotencyKey, createsSession: try call.bool("create"),
                 epoch: try call.epoch(), agent: try call.agentChange())
+            if batch.expectedSeq == nil, batch.agent == nil, api.mayQueue(call) {
+                return .queued(try await api.store.enqueue(batch, to: call.session()))
+            }
             let receipt = try await api.store.append(batch, to: call.session())
             return .json(receipt.isDuplicate ? 200 : 201, reserving: 64 + 192 * receipt.entries.count) { $0.receipt(receipt) }
         },

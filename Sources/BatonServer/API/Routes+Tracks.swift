@@ -26,11 +26,14 @@ extension Route {
                 .query(
                     "ttl", "integer",
                     "How many seconds the track lives after this and later writes; as it was when absent, which is as long as its session at first."),
-                .epoch,
-            ], request: "NewTrackEvents", responses: [(201, "AppendReceipt"), (200, "AppendReceipt")]
+                .epoch, .asynchrony,
+            ], request: "NewTrackEvents", responses: [(201, "AppendReceipt"), (200, "AppendReceipt"), (202, "QueuedAppend")]
         ) { api, call in
             let ttl = try call.text("ttl") == nil ? nil : call.int("ttl", in: 1...SessionDraft.maximumTTL, default: 0)
             let batch = TrackBatch(try EventDraft.batch(parsing: call.json()), ttl: ttl, epoch: try call.epoch())
+            if api.mayQueue(call) {
+                return .queued(try await api.store.enqueue(batch, toTrack: call.variables[3], of: call.session()))
+            }
             let receipt = try await api.store.append(batch, toTrack: call.variables[3], of: call.session())
             return .json(receipt.isDuplicate ? 200 : 201, reserving: 64 + 192 * receipt.entries.count) { $0.receipt(receipt) }
         },

@@ -111,6 +111,9 @@ enum OpenAPISchemas {
           "version":{"type":"integer"},"tail":{"$ref":"#/components/schemas/Offset"},
           "confirmedReplicas":{"type":"integer","description":"How many replicas have it; only where the durability is wait."}},
           "required":["events","version","tail"]},
+        "QueuedAppend":{"type":"object","description":"Events that were accepted and are stored soon.","properties":{
+          "events":{"type":"array","items":{"type":"object","properties":{"id":{"type":["string","null"],
+          "description":"null for one that gets its id when it is stored."}},"required":["id"]}}},"required":["events"]},
         "NewTrackEvents":{"description":"Events without stateDelta: a track changes no state.","oneOf":[{"$ref":"#/components/schemas/NewEvent"},
           {"type":"array","items":{"$ref":"#/components/schemas/NewEvent"},"minItems":1,"maxItems":1000}]},
         "Track":{"type":"object","properties":{"name":{"type":"string"},"count":{"type":"integer","minimum":0},
