@@ -198,6 +198,39 @@ public final class SessionStore: Sendable {
         }
     }
 
+    /// Changes the session's own fields from what they are: when somebody else changed the session in between, `change` is asked again.
+    ///
+    /// ```swift
+    /// try await store.update(key) { record in
+    ///     var patch = SessionPatch()
+    ///     patch.tags = .set(record.tags + ["urgent"])
+    ///     return patch
+    /// }
+    /// ```
+    /// - Throws: what `change` throws; ``StoreError/Code/preconditionFailed`` when others were faster ``maximumUpdateAttempts`` times.
+    @discardableResult
+    public func update(
+        _ key: SessionKey, epoch: Int? = nil, _ change: (SessionRecord) throws(StoreError) -> SessionPatch
+    ) async throws(StoreError) -> SessionSnapshot {
+        var attempts = 0
+        while true {
+            let record = try await get(key).record
+            do throws(StoreError) {
+                return try await update(key, with: change(record), expectedVersion: record.version, epoch: epoch)
+            } catch {
+                attempts += 1
+                guard error.code == .preconditionFailed, attempts < SessionStore.maximumUpdateAttempts else { throw error }
+            }
+            // Whoever lost takes turns with the others instead of meeting them again.
+            do { try await Task.sleep(for: .milliseconds(Int.random(in: 0...min(1 << attempts, 100)))) } catch {
+                throw StoreError(.cancelled, "the call was cancelled; nothing was changed")
+            }
+        }
+    }
+
+    /// How often ``update(_:epoch:_:)`` tries.
+    public static let maximumUpdateAttempts = 32
+
     /// Restarts the session's lifetime.
     public func touch(_ key: SessionKey) async throws(StoreError) -> SessionSnapshot {
         try await perform(.touchSession, on: key) { () throws(StoreError) in try await self.storage.touch(key) }
@@ -213,6 +246,7 @@ public final class SessionStore: Sendable {
     public func sessions(_ query: SessionQuery) async throws(StoreError) -> SessionPage {
         try Check.range(query.limit, 1...SessionQuery.maximumLimit, "limit")
         try Check.range(query.events, 0...100, "events")
+        try Check.range(query.tags.count, 0...SessionQuery.maximumTags, "the number of tags")
         return try await perform(.listSessions) { () throws(StoreError) in try await self.storage.sessions(query) }
     }
 

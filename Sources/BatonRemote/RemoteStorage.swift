@@ -93,7 +93,10 @@ public final class RemoteStorage: Storage {
         parameters.add("order", query.order.rawValue)
         if let after = query.after { parameters.add("cursor", after.cursor(for: query.order)) }
         if let status = query.status { parameters.add("status", status.rawValue) }
-        if let tag = query.tag { parameters.add("tag", tag) }
+        for tag in query.tags { parameters.add("tag", tag) }
+        if let agent = query.activeAgent { parameters.add("activeAgent", agent) }
+        if let since = query.createdSince { parameters.add("createdSince", since.milliseconds) }
+        if let until = query.createdUntil { parameters.add("createdUntil", until.milliseconds) }
         if query.events > 0 { parameters.add("events", query.events) }
         let reply = try await send(Request(.get, query.owner.path + "/sessions", query: parameters.text))
         return try SessionPage(decoding: reply.body, order: query.order)

@@ -28,7 +28,7 @@ import Testing
                 #expect(Array((snapshot.record.title ?? "").utf8) == Array(name.utf8))
                 #expect(snapshot.record.tags.map { Array($0.utf8) } == [Array(name.utf8)])
                 #expect(snapshot.events.map(\.content) == [JSON(string: name)])
-                let listed = try await storage.sessions(SessionQuery(of: .user(key.owner), tag: name))
+                let listed = try await storage.sessions(SessionQuery(of: .user(key.owner), tags: [name]))
                 #expect(listed.sessions.map(\.record) == [snapshot.record])
                 var filter = EventFilter()
                 filter.authors = [name]

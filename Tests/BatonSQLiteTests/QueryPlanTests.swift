@@ -59,9 +59,12 @@ import Testing
         for owner in [SessionQuery.Owner.app("a"), .user(try key().owner)] {
             for order in SessionQuery.Order.allCases {
                 for status in [nil, SessionRecord.Status.active, .paused] {
-                    for tag in [nil, "t"] {
+                    for tags in [[], ["t"], ["t", "u"]] {
                         for after in [nil, SessionQuery.Position(time: record.updatedAt, user: "u", id: "s")] {
-                            _ = try await storage.sessions(SessionQuery(of: owner, after: after, status: status, tag: tag, order: order, events: 1))
+                            var query = SessionQuery(of: owner, after: after, status: status, tags: tags, order: order, events: 1)
+                            _ = try await storage.sessions(query)
+                            (query.activeAgent, query.createdSince, query.createdUntil) = ("a", record.createdAt, record.updatedAt)
+                            _ = try await storage.sessions(query)
                         }
                     }
                 }
@@ -110,12 +113,12 @@ import Testing
             for number in 0..<1200 {
                 _ = try await storage.create(SessionDraft(tags: number % 100 == 7 ? ["common", "rare"] : ["common"]), at: key("s\(number)"))
             }
-            let common = try await storage.sessions(SessionQuery(of: .app("a"), limit: 1000, tag: "common"))
+            let common = try await storage.sessions(SessionQuery(of: .app("a"), limit: 1000, tags: ["common"]))
             #expect(common.sessions.count == 1000 && common.next != nil)
-            let rest = try await storage.sessions(SessionQuery(of: .app("a"), limit: 1000, after: common.next, tag: "common"))
+            let rest = try await storage.sessions(SessionQuery(of: .app("a"), limit: 1000, after: common.next, tags: ["common"]))
             #expect(rest.sessions.count == 200 && rest.next == nil)
             #expect(Set((common.sessions + rest.sessions).map(\.record.key)).count == 1200)
-            let rare = try await storage.sessions(SessionQuery(of: .user(key().owner), tag: "rare"))
+            let rare = try await storage.sessions(SessionQuery(of: .user(key().owner), tags: ["rare"]))
             #expect(rare.sessions.count == 12)
             #expect(rare.sessions.map(\.record) == (common.sessions + rest.sessions).map(\.record).filter { $0.tags.contains("rare") })
         }

@@ -20,7 +20,7 @@ import Testing
             #expect(snapshot.record.tail == receipt.tail && snapshot.record.eventCount == 3)
             #expect(try await storage.event(receipt.entries[1].id, in: key()).seq == 2)
 
-            let page = try await storage.sessions(SessionQuery(of: .app("a"), tag: "x"))
+            let page = try await storage.sessions(SessionQuery(of: .app("a"), tags: ["x"]))
             #expect(page.sessions.map(\.record) == [snapshot.record] && page.next == nil)
             #expect(try await storage.delete(key()))
             await #expect(throws: StoreError.self) { try await storage.session(key(), SnapshotQuery()) }

@@ -19,14 +19,19 @@ extension Command {
             Example(line: "baton sessions list demo --status active --limit 20", meaning: "Of all users, those in use, the latest 20"),
             Example(line: "baton sessions list --app demo --json | jq -r .id", meaning: "All of them, for another program"),
         ],
-        options: [Options.limit.declaration, Options.status.declaration, Options.tag.declaration, Options.order.declaration]
+        options: [
+            Options.limit.declaration, Options.status.declaration, Options.withTags.declaration, Options.turnOf.declaration,
+            Options.order.declaration,
+        ]
             + OwnerOptions.declarations,
         arguments: [Argument(name: "OWNER", help: "APP or APP/USER; --app and --user say it too", count: .optional)]
     ) { invocation in
         let owner = try owner(invocation)
         let console = invocation.console
         let printer = SessionPrinter(console)
-        var query = SessionQuery(of: owner, status: invocation[Options.status], tag: invocation[Options.tag], order: invocation[Options.order])
+        var query = SessionQuery(
+            of: owner, status: invocation[Options.status], tags: invocation[Options.withTags], activeAgent: invocation[Options.turnOf],
+            order: invocation[Options.order])
         // A person reads a page or two; a program gets them all.
         var left = invocation[Options.limit] ?? (console.format == .table ? 200 : .max)
         return try await invocation.withStore { store in
@@ -215,7 +220,9 @@ private enum SessionOptions {
     static let limit = Option<Int?>(
         "limit", "N", in: 1...Int.max, help: "The most sessions to list; all without", traits: OptionTraits(short: "n", settable: .flagOnly))
     static let status = Option<SessionRecord.Status?>("status", "STATUS", help: "The status", traits: flagOnly)
-    static let tag = Option<String?>("tag", "TAG", help: "Only with this tag", traits: flagOnly)
+    static let withTags = Option<[String]>(
+        repeated: "tag", "TAG", help: "Only with this tag; given several times: with one of them", traits: flagOnly)
+    static let turnOf = Option<String?>("active-agent", "NAME", help: "Only where it is this agent's turn", traits: flagOnly)
     static let order = Option<SessionQuery.Order>(
         "order", "ORDER", default: .updated, help: "By the last change, or by the creation", traits: flagOnly)
     static let events = Option<Int>(

@@ -185,8 +185,14 @@ public struct SessionQuery: Hashable, Sendable {
     public var after: Position?
     /// Only sessions with this status.
     public var status: SessionRecord.Status?
-    /// Only sessions with this tag.
-    public var tag: String?
+    /// Only sessions with one of these tags, at most ``maximumTags``; any when empty.
+    public var tags: [String]
+    /// Only sessions in which it is this agent's turn.
+    public var activeAgent: String?
+    /// Only sessions that were not created before this moment.
+    public var createdSince: Timestamp?
+    /// Only sessions that were created before this moment.
+    public var createdUntil: Timestamp?
     /// What newest means. Ties are broken by user and id, descending, compared as UTF-8 bytes.
     public var order: Order
     /// The last this many events of each session, 0 to 100.
@@ -194,17 +200,22 @@ public struct SessionQuery: Hashable, Sendable {
 
     /// The most sessions of one page.
     public static let maximumLimit = 1000
+    /// The most tags to ask for at once.
+    public static let maximumTags = 64
 
     /// A query for a page.
     public init(
-        of owner: Owner, limit: Int = 50, after: Position? = nil, status: SessionRecord.Status? = nil, tag: String? = nil, order: Order = .updated,
-        events: Int = 0
+        of owner: Owner, limit: Int = 50, after: Position? = nil, status: SessionRecord.Status? = nil, tags: [String] = [],
+        activeAgent: String? = nil, createdSince: Timestamp? = nil, createdUntil: Timestamp? = nil, order: Order = .updated, events: Int = 0
     ) {
         self.owner = owner
         self.limit = limit
         self.after = after
         self.status = status
-        self.tag = tag
+        self.tags = tags
+        self.activeAgent = activeAgent
+        self.createdSince = createdSince
+        self.createdUntil = createdUntil
         self.order = order
         self.events = events
     }

@@ -110,7 +110,9 @@ struct ListSource {
         Escaping.append(self.app, to: &app)
         var arguments: [RedisArgument] = [storage.moment, .bytes(base), .bytes(app), .string(user?.user ?? "")]
         arguments += [RedisArgument(count), RedisArgument(ListSource.scanBound), RedisArgument(RedisStorage.replyBytes), score, member]
-        arguments += [query.status.map { RedisArgument($0.number) } ?? "", .string(query.tag ?? ""), RedisArgument(query.events)]
+        arguments += [query.status.map { RedisArgument($0.number) } ?? "", .string(query.activeAgent ?? ""), RedisArgument(query.events)]
+        arguments += [query.createdSince, query.createdUntil].map { $0.map { RedisArgument($0.milliseconds) } ?? "" }
+        arguments += query.tags.map { .string($0) }
         return EVALSHA(Scripts.list, keys: keys, arguments: arguments, retrySafety: .always)
     }
 

@@ -8,7 +8,8 @@ extension Scripts {
     ///
     /// ARGV: 1 the moment or nothing, 2 base of the slot's keys, 3 APP escaped, 4 the user for a user's list, nothing for an
     /// application's, 5 how many, 6 the most entries to look at, 7 the most bytes, 8 the score after which it begins or nothing, 9
-    /// the member there, 10 the status or nothing, 11 the tag as it is stored or nothing, 12 how many events of each.
+    /// the member there, 10 the status or nothing, 11 the active agent or nothing, 12 how many events of each, 13 and 14 the moments between which
+    /// sessions were created or nothing, from 15 on the tags of which a session needs one.
     ///
     /// Answers 0, the clock, whether the list ends here, score and member of the last entry that was looked at, then what was found:
     /// member, hash, entries newest first, edits, number of the user; then for each user its name and its state.
@@ -19,6 +20,7 @@ extension Scripts {
         local bound, budget, events = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[12])
         local size = redis.call('ZCARD', KEYS[1])
         local rank = start(size)
+        local since, til = tonumber(ARGV[13]) or 0, tonumber(ARGV[14]) or math.huge
         local users, numbers, found = {}, {}, {}
         local bytes, seen, score, last = 0, 0, '', ''
         local dead = {}
@@ -41,13 +43,14 @@ extension Scripts {
             if user then
               local path = app .. ':' .. escape(user)
               local key = base .. 's:' .. path .. ':' .. escape(id)
-              local head = redis.call('HMGET', key, 'h', 'g', 'G')
+              local head = redis.call('HMGET', key, 'h', 'g', 'G', 'A')
               if head[1] then
                 h = parse(head[1], head[2])
                 if not h then return {-7} end
                 if gone(h) then h = nil end
               end
-              if h and (not status or h.status == status) and (ARGV[11] == '' or tagged(head[3], ARGV[11])) then
+              if h and (not status or h.status == status) and (ARGV[11] == '' or head[4] == ARGV[11]) and h.created >= since and h.created < til
+                and wanted(head[3]) then
                 hash = redis.call('HGETALL', key)
                 for j = 2, #hash, 2 do bytes = bytes + #hash[j] end
                 local entries, edits = {}, {}
@@ -119,12 +122,18 @@ extension Lua {
           return low
         end
         -- Tags are stored one after another, each as its length, a colon and its text.
-        local function tagged(tags, wanted)
+        local asked
+        for i = 15, #ARGV do
+          asked = asked or {}
+          asked[ARGV[i]] = true
+        end
+        local function wanted(tags)
+          if not asked then return true end
           local at = 1
           while tags and at <= #tags do
             local length, from = string.match(tags, '^(%d+):()', at)
             if not length then return false end
-            if string.sub(tags, from, from + length - 1) == wanted then return true end
+            if asked[string.sub(tags, from, from + length - 1)] then return true end
             at = from + length
           end
           return false

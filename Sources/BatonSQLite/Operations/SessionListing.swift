@@ -3,7 +3,7 @@ internal import BatonCore
 extension Reading {
     /// A page of sessions, newest first, read along an index in this order. Tags that few sessions have are looked up instead.
     func sessions(_ query: SessionQuery) throws(StoreError) -> SessionPage {
-        let sql = SessionListSQL(query, tagIsRare: try query.tag.map { tag throws(StoreError) in try isRare(tag, query.owner) } ?? false)
+        let sql = SessionListSQL(query, tagIsRare: try query.tags.count == 1 ? isRare(query.tags[0], query.owner) : false)
         let statement = try db.statement(composed: sql.text)
         var rows: [(SessionRow, SessionProfile)] = []
         do {
@@ -75,15 +75,19 @@ struct SessionListSQL {
         }
         // The user counts in a user's list too: the position may come from the list of the application.
         if query.after != nil { conditions.append("(s.\(time), s.user, s.id) < (?5, ?6, ?7)") }
+        if query.createdSince != nil { conditions.append("s.created_ms >= ?10") }
+        if query.createdUntil != nil { conditions.append("s.created_ms < ?11") }
+        if query.activeAgent != nil { conditions.append("p.active_agent = ?12") }
         let source: String
-        if query.tag == nil {
+        if query.tags.isEmpty {
             source = "sessions s INDEXED BY \(index)"
         } else if tagIsRare {
             source = "tags t CROSS JOIN sessions s ON s.pk = t.session"
             conditions.append(isOfUser ? "t.app = ?1 AND t.user = ?3 AND t.tag = ?8" : "t.app = ?1 AND t.tag = ?8")
         } else {
             source = "sessions s INDEXED BY \(index)"
-            conditions.append("EXISTS (SELECT 1 FROM tags t WHERE t.app = s.app AND t.user = s.user AND t.tag = ?8 AND t.session = s.pk)")
+            let tags = (["?8"] + query.tags.indices.dropFirst().map { "?\(SessionListSQL.otherTags + $0)" }).joined(separator: ", ")
+            conditions.append("EXISTS (SELECT 1 FROM tags t WHERE t.app = s.app AND t.user = s.user AND t.tag IN (\(tags)) AND t.session = s.pk)")
         }
         text = """
             SELECT s.pk, s.app, s.user, s.id, s.status, s.version, s.created_ms, s.updated_ms, s.expires_ms, s.ttl, s.events,
@@ -96,6 +100,9 @@ struct SessionListSQL {
             """
     }
 
+    /// The parameter of the first tag would be this one; those after it follow.
+    private static let otherTags = 13
+
     func bind(to statement: Statement, _ query: SessionQuery, now: Int) throws(StoreError) {
         let (app, user): (String, String?) =
             switch query.owner {
@@ -103,6 +110,11 @@ struct SessionListSQL {
             case .app(let app): (app, nil)
             }
         try statement.bind(
-            app, now, user, query.status?.number, query.after?.time.milliseconds, query.after?.user, query.after?.id, query.tag, query.limit + 1)
+            app, now, user, query.status?.number, query.after?.time.milliseconds, query.after?.user, query.after?.id, query.tags.first,
+            query.limit + 1)
+        if let since = query.createdSince { try statement.bind(since.milliseconds, at: 10) }
+        if let until = query.createdUntil { try statement.bind(until.milliseconds, at: 11) }
+        if let agent = query.activeAgent { try statement.bind(agent, at: 12) }
+        for (index, tag) in query.tags.enumerated().dropFirst() { try statement.bind(tag, at: SessionListSQL.otherTags + index) }
     }
 }

@@ -66,6 +66,9 @@ struct Call: Sendable {
         throw StoreError(.invalidParameter, "\(name) has to be an RFC 3339 time such as 2026-01-31T12:00:00Z, or milliseconds since 1970")
     }
 
+    /// All values of a parameter that may be given several times.
+    func texts(_ name: String) -> [String] { query.filter { $0.name == name }.map(\.value) }
+
     /// A list, given as `a,b` or by naming the parameter several times.
     func list(_ name: String) -> [String] {
         query.filter { $0.name == name }.flatMap { $0.value.split(separator: ",").map(String.init) }

@@ -9,7 +9,10 @@ extension Route {
         .query("limit", "integer", "The most sessions of the page, 1 to 1000; 50 by default."),
         .query("cursor", "string", "`next` of the page before."),
         .query("status", "string", "Only sessions with this status: active, paused or completed."),
-        .query("tag", "string", "Only sessions with this tag."),
+        .query("tag", "string", "Only sessions with this tag; given several times: with one of them."),
+        .query("activeAgent", "string", "Only sessions in which it is this agent's turn."),
+        .query("createdSince", "string", "Only sessions that were not created before this time."),
+        .query("createdUntil", "string", "Only sessions that were created before this time."),
         .query("order", "string", "updated (default) or created; newest first."),
         .query("events", "integer", "The last this many events of each session, 0 to 100."),
     ]
@@ -100,7 +103,10 @@ extension API {
         query.limit = try call.int("limit", in: 1...SessionQuery.maximumLimit, default: 50)
         query.after = try call.text("cursor").map { try SessionQuery.Position(cursor: $0, order: order) }
         query.status = try call.choice("status", default: nil)
-        query.tag = try call.text("tag")
+        query.tags = call.texts("tag")
+        query.activeAgent = try call.text("activeAgent")
+        query.createdSince = try call.time("createdSince")
+        query.createdUntil = try call.time("createdUntil")
         query.events = try call.int("events", in: 0...100, default: 0)
         let page = try await store.sessions(query)
         return .json(reserving: 640 * page.sessions.count) { writer in

@@ -27,7 +27,7 @@ extension StorageContract {
             await refused(.notFound) { _ = try await storage.change(key, StateDelta()) }
             for owner in [SessionQuery.Owner.user(key.owner), .app("app")] {
                 for tag in [nil, "t"] {
-                    let page = try await storage.sessions(SessionQuery(of: owner, limit: 1, tag: tag))
+                    let page = try await storage.sessions(SessionQuery(of: owner, limit: 1, tags: tag.map { [$0] } ?? []))
                     #expect(page.sessions.map(\.record.key) == [other])
                     #expect(page.next == nil)
                 }
@@ -61,7 +61,7 @@ extension StorageContract {
             #expect(session.record.tail == .start)
             #expect(session.state.session.isEmpty)
             #expect(session.record.title == nil)
-            #expect(try await subject.storage.sessions(SessionQuery(of: .app("app"), tag: "old")).sessions.isEmpty)
+            #expect(try await subject.storage.sessions(SessionQuery(of: .app("app"), tags: ["old"])).sessions.isEmpty)
             #expect(try await subject.events(key).isEmpty)
             await gone(session.record) { _ = try await subject.storage.events(in: key, EventQuery(after: .offset(offset))) }
             let receipt = try await subject.storage.append(EventBatch([.text("c", id: "a")], idempotencyKey: "key"), to: key)

@@ -63,7 +63,7 @@ extension StorageContract {
             #expect(other.record.expiresAt == nil)
             #expect(try other.state.session == ["l": .of("3"), "m": .of("4")])
             #expect(try await storage.state(.session(key)) == ["k": .of("2"), "l": .of("3")])
-            let tagged = try await storage.sessions(SessionQuery(of: .app("app"), tag: "other"))
+            let tagged = try await storage.sessions(SessionQuery(of: .app("app"), tags: ["other"]))
             #expect(tagged.sessions.map(\.record.key.id) == ["other"])
         },
 

@@ -52,7 +52,7 @@ extension StorageContract {
                 let own = try await storage.sessions(SessionQuery(of: .user(owner))).sessions
                 #expect(own.map { Array($0.record.key.id.utf8) } == [Array(name.utf8)])
                 #expect(own.map { $0.state.user } == [["k": try .of("\(index)")]])
-                let tagged = try await storage.sessions(SessionQuery(of: .app("app"), tag: name)).sessions
+                let tagged = try await storage.sessions(SessionQuery(of: .app("app"), tags: [name])).sessions
                 #expect(tagged.map { Array($0.record.key.user.utf8) } == [Array(name.utf8)])
             }
             #expect(try await storage.sessions(SessionQuery(of: .app("app"), limit: 1000)).sessions.count == hostileNames.count)

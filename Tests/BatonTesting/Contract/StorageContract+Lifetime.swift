@@ -113,7 +113,7 @@ extension StorageContract {
             subject.clock.advance(seconds: 2)
             let storage = try await reopen()
             #expect(try await storage.session(key, SnapshotQuery(events: 100)) == before)
-            #expect(try await storage.sessions(SessionQuery(of: .app("app"), tag: "a")).sessions.map(\.record) == [before.record])
+            #expect(try await storage.sessions(SessionQuery(of: .app("app"), tags: ["a"])).sessions.map(\.record) == [before.record])
             #expect(try await storage.sessions(SessionQuery(of: .app("app"))).sessions.count == 1)
             #expect(try await storage.state(.store) == ["token": .of("1")])
             #expect(try await storage.append(batch, to: key).entries[0].offset == receipt.entries[0].offset)

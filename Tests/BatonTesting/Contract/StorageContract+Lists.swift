@@ -130,11 +130,11 @@ extension StorageContract {
                 #expect(try await subject.list(SessionQuery(of: owner, status: .completed)) == ["12", "8", "4"])
                 #expect(try await subject.list(SessionQuery(of: owner, status: .paused)) == ["10", "6", "2"])
                 #expect(try await subject.list(SessionQuery(of: owner, status: .active)) == ["11", "9", "7", "5", "3", "1"])
-                #expect(try await subject.list(SessionQuery(of: owner, tag: "third")) == ["12", "9", "6", "3"])
-                #expect(try await subject.list(SessionQuery(of: owner, tag: "n7")) == ["7"])
-                #expect(try await subject.list(SessionQuery(of: owner, tag: "N7")).isEmpty)
-                #expect(try await subject.list(SessionQuery(of: owner, status: .active, tag: "third")) == ["9", "3"])
-                var query = SessionQuery(of: owner, limit: 1, status: .active, tag: "third", order: .created)
+                #expect(try await subject.list(SessionQuery(of: owner, tags: ["third"])) == ["12", "9", "6", "3"])
+                #expect(try await subject.list(SessionQuery(of: owner, tags: ["n7"])) == ["7"])
+                #expect(try await subject.list(SessionQuery(of: owner, tags: ["N7"])).isEmpty)
+                #expect(try await subject.list(SessionQuery(of: owner, status: .active, tags: ["third"])) == ["9", "3"])
+                var query = SessionQuery(of: owner, limit: 1, status: .active, tags: ["third"], order: .created)
                 #expect(try await subject.walk(&query).map(\.key.id) == ["9", "3"])
                 let page = try await subject.storage.sessions(SessionQuery(of: owner, limit: 3, status: .completed))
                 #expect(page.sessions.count == 3)
@@ -148,9 +148,9 @@ extension StorageContract {
             patch.tags = .set(["both", "new", "new"])
             _ = try await subject.storage.update(key, with: patch, expectedVersion: nil)
             for owner in [SessionQuery.Owner.user(key.owner), .app("app")] {
-                #expect(try await subject.list(SessionQuery(of: owner, tag: "old")).isEmpty)
-                #expect(try await subject.list(SessionQuery(of: owner, tag: "both")) == ["session"])
-                #expect(try await subject.list(SessionQuery(of: owner, tag: "new")) == ["session"])
+                #expect(try await subject.list(SessionQuery(of: owner, tags: ["old"])).isEmpty)
+                #expect(try await subject.list(SessionQuery(of: owner, tags: ["both"])) == ["session"])
+                #expect(try await subject.list(SessionQuery(of: owner, tags: ["new"])) == ["session"])
             }
         },
 
@@ -192,7 +192,7 @@ extension StorageContract {
                 #expect(walked.count == 250)
                 #expect(Set(walked.map(\.key)).count == 250)
                 #expect(walked.map(\.updatedAt) == walked.map(\.updatedAt).sorted(by: >))
-                query = SessionQuery(of: .app("app"), limit: 7, tag: "five", order: order)
+                query = SessionQuery(of: .app("app"), limit: 7, tags: ["five"], order: order)
                 #expect(try await subject.walk(&query).count == 50)
             }
         },

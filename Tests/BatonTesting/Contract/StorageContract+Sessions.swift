@@ -242,7 +242,7 @@ extension StorageContract {
             await refused(.notFound) { _ = try await subject.storage.state(.session(key)) }
             await refused(.notFound) { _ = try await subject.storage.events(in: key, EventQuery()) }
             #expect(try await subject.storage.sessions(SessionQuery(of: .user(key.owner))).sessions.isEmpty)
-            #expect(try await subject.storage.sessions(SessionQuery(of: .app("app"), tag: "tag")).sessions.isEmpty)
+            #expect(try await subject.storage.sessions(SessionQuery(of: .app("app"), tags: ["tag"])).sessions.isEmpty)
             // What belongs to the user and the application stays.
             #expect(try await subject.storage.state(.user(key.owner)) == ["k": .of("2")])
             #expect(try await subject.storage.state(.app("app")) == ["k": .of("3")])

@@ -170,7 +170,10 @@ extension ReferenceModel.Contents {
             case .user(let user): if !isSame(record.key.app, user.app) || !isSame(record.key.user, user.user) { return false }
             }
             if let status = query.status, record.status != status { return false }
-            if let tag = query.tag, !record.tags.contains(where: { isSame($0, tag) }) { return false }
+            if !query.tags.isEmpty, !record.tags.contains(where: { tag in query.tags.contains { isSame($0, tag) } }) { return false }
+            if let agent = query.activeAgent, !(record.activeAgent.map { isSame($0, agent) } ?? false) { return false }
+            if let since = query.createdSince, record.createdAt < since { return false }
+            if let until = query.createdUntil, record.createdAt >= until { return false }
             if let after = query.after, !isNewer(after, position(record)) { return false }
             return true
         }

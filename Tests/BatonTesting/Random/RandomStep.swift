@@ -151,7 +151,7 @@ extension RandomStep {
             let query = SessionQuery(
                 of: chance(50, &random) ? .user(key.owner) : .app(key.app), limit: pick([1, 2, 100], &random),
                 status: chance(20, &random) ? pick(SessionRecord.Status.allCases, &random) : nil,
-                tag: chance(30, &random) ? pick(tags, &random) : nil,
+                tags: chance(30, &random) ? [pick(tags, &random), pick(tags, &random)] : [],
                 order: pick(SessionQuery.Order.allCases, &random), events: pick([0, 0, 2], &random))
             return .sessions(query, following: chance(60, &random))
         case 36..<60:
