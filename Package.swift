@@ -30,8 +30,8 @@ let package = Package(
     name: "baton",
     platforms: [.macOS(.v26)],
     products: [
-        // Besides the store: what metrics and spans are made with, and the way of spans to a collector.
-        .library(name: "Baton", targets: ["Baton", "BatonTelemetry", "BatonOTLP"]),
+        // Besides the store: what metrics and spans are made with, the way of spans to a collector, and summaries by language models.
+        .library(name: "Baton", targets: ["Baton", "BatonChat", "BatonTelemetry", "BatonOTLP"]),
         .executable(name: "baton", targets: ["BatonProgram"]),
     ],
     targets: [
@@ -54,6 +54,7 @@ let package = Package(
             name: "BatonRedis", dependencies: ["BatonCore", "BatonRedisClient", "BatonIO", "BatonTelemetry"], swiftSettings: flags),
         .target(name: "BatonSQLite", dependencies: ["BatonCore", "BatonTelemetry", "CBatonPlatform", "CBatonSQLite"], swiftSettings: flags),
         .target(name: "BatonRemote", dependencies: ["BatonCore", "BatonHTTP", "BatonIO", "BatonTelemetry"], swiftSettings: flags),
+        .target(name: "BatonChat", dependencies: ["BatonCore", "BatonHTTP", "BatonIO", "BatonTelemetry"], swiftSettings: flags),
         .target(
             name: "Baton", dependencies: ["BatonCore", "BatonRedis", "BatonRedisClient", "BatonSQLite", "BatonRemote", "BatonIO", "BatonTelemetry"],
             swiftSettings: flags),
@@ -63,8 +64,8 @@ let package = Package(
         .target(
             name: "BatonCLI",
             dependencies: [
-                "Baton", "BatonCore", "BatonRedis", "BatonRedisClient", "BatonSQLite", "BatonServer", "BatonHTTP", "BatonOTLP", "BatonIO",
-                "BatonTelemetry", "CBatonPlatform",
+                "Baton", "BatonChat", "BatonCore", "BatonRedis", "BatonRedisClient", "BatonSQLite", "BatonServer", "BatonHTTP", "BatonOTLP",
+                "BatonIO", "BatonTelemetry", "CBatonPlatform",
             ],
             swiftSettings: flags),
         .executableTarget(name: "BatonProgram", dependencies: ["BatonCLI"], swiftSettings: flags),
@@ -101,6 +102,9 @@ let package = Package(
             name: "BatonRedisTests", dependencies: ["BatonRedis", "BatonRedisClient", "BatonCore", "BatonTesting"], swiftSettings: flags),
         .testTarget(
             name: "BatonSQLiteTests", dependencies: ["BatonSQLite", "BatonCore", "BatonTesting", "CBatonSQLite"], swiftSettings: flags),
+        .testTarget(
+            name: "BatonChatTests", dependencies: ["BatonChat", "BatonCore", "BatonHTTP", "BatonIO", "BatonTelemetry", "BatonTesting"],
+            swiftSettings: flags),
         .testTarget(
             name: "BatonServerTests",
             dependencies: [

@@ -35,8 +35,8 @@ package enum BatonCommand {
             """,
         options: CommonOptions.declarations,
         commands: [
-            .serve, .sessions, .append, .events, .tail, .context, .state, .lease, .tools, .approvals, .tracks, .topics, .signals, .webHooks,
-            .spool, .tokens, .doctor, .completion, .manual, .version,
+            .serve, .sessions, .append, .events, .tail, .context, .state, .lease, .tools, .approvals, .tracks, .summaries, .topics, .signals,
+            .webHooks, .spool, .tokens, .doctor, .completion, .manual, .version,
         ])
 
     @MainActor

@@ -46,6 +46,10 @@ public final class SessionStore: Sendable {
         case readTracks = "read_tracks"
         case deleteTrack = "delete_track"
         case readContext = "read_context"
+        case readSummaries = "read_summaries"
+        case claimSummary = "claim_summary"
+        case putSummary = "put_summary"
+        case summarize = "summarize"
         case checkHealth = "check_health"
         case publishEvents = "publish_events"
         case readTopic = "read_topic"
@@ -83,7 +87,9 @@ public final class SessionStore: Sendable {
     public let tracer: (any Tracer)?
     /// The queue of a storage that writes behind.
     let writeBehind: WriteBehindQueue?
-    private let observer: OperationObserver?
+    /// `nil` where no summaries are made.
+    let summarizing: Summarizing?
+    let observer: OperationObserver?
 
     /// A store on `storage`.
     /// - Parameters:
@@ -104,9 +110,10 @@ public final class SessionStore: Sendable {
         self.trackFeeds = FeedHub(storage: storage, executor: executor)
         self.lines = WaitingLines(storage: storage)
         self.writeBehind = (storage as? WriteBehind)?.queue
+        self.summarizing = nil
     }
 
-    init(_ other: SessionStore, on storage: any Storage, hooks: Hooks?, tracer: (any Tracer)?) {
+    init(_ other: SessionStore, on storage: any Storage, hooks: Hooks?, tracer: (any Tracer)?, summarizing: Summarizing?) {
         self.storage = storage
         self.hooks = hooks
         self.tracer = tracer
@@ -117,6 +124,7 @@ public final class SessionStore: Sendable {
         trackFeeds = other.trackFeeds
         lines = other.lines
         writeBehind = other.writeBehind
+        self.summarizing = summarizing
     }
 
     /// The same store, whose writes promise this durability instead of the one it was opened with.
@@ -129,7 +137,7 @@ public final class SessionStore: Sendable {
     /// - Throws: ``StoreError/Code/invalidParameter`` when the store's kind cannot promise it.
     public func with(durability: Durability) throws(StoreError) -> SessionStore {
         try durability.checkRange()
-        return SessionStore(self, on: try storage.with(durability: durability), hooks: hooks, tracer: tracer)
+        return SessionStore(self, on: try storage.with(durability: durability), hooks: hooks, tracer: tracer, summarizing: summarizing)
     }
 
     /// A handle on one session, whether it exists or not.
@@ -266,10 +274,12 @@ public final class SessionStore: Sendable {
     private func store(_ batch: EventBatch, to key: SessionKey) async throws(StoreError) -> AppendReceipt {
         try check(batch)
         if let seq = batch.expectedSeq { try Check.range(seq, 0...Int.max, "the expected seq") }
-        return try await perform(.appendEvents, on: key) { () throws(StoreError) in
+        let receipt = try await perform(.appendEvents, on: key) { () throws(StoreError) in
             self.note("event_count", .int(batch.events.count))
             return try await self.storage.append(batch.carryingTrace(), to: key)
         }
+        summarizing?.noticed(batch, receipt, of: key)
+        return receipt
     }
 
     /// What has to hold of every batch, whenever it is stored.
@@ -368,7 +378,7 @@ public final class SessionStore: Sendable {
         let (followers, feeds) = feeds.counts
         let (topicFollowers, topicFeeds) = topicFeeds.counts
         let (trackFollowers, trackFeeds) = trackFeeds.counts
-        return storage.gauges + [
+        return storage.gauges + (summarizing?.gauges ?? []) + [
             StorageGauge("followers", help: "Followers of sessions.", value: Double(followers)),
             StorageGauge("lease_waiters", help: "Calls that wait for the lease of a session.", value: Double(bells.count)),
             StorageGauge("feeds", help: "Sessions that are followed; each is read once for all its followers.", value: Double(feeds)),
@@ -382,6 +392,7 @@ public final class SessionStore: Sendable {
 
     /// Ends all followers, finishes what is under way, and closes the storage. Later calls throw ``StoreError/storeClosed``.
     public func close() async {
+        await summarizing?.close()
         feeds.close()
         bells.close()
         topicFeeds.close()

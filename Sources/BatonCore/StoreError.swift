@@ -53,6 +53,8 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
         public static let budgetExceeded = Code(rawValue: "budget_exceeded")
         /// A hook of the program refused it; why is underneath.
         public static let refused = Code(rawValue: "refused")
+        /// What makes summaries could not be reached, refused, or answered nonsense.
+        public static let summaryFailed = Code(rawValue: "summary_failed")
         /// An idempotency key that was used before with another request.
         public static let idempotencyMismatch = Code(rawValue: "idempotency_mismatch")
         /// Too many requests at once; a bound was met.

@@ -43,6 +43,7 @@ public final class Daemon: Sendable {
                         logger.warning("the event loop stalled", ["ms": .double(stall / .milliseconds(1))], limit: .perMinute(10))
                     }))
         }
+        let reporter = logger.labelled("summaries")
         let store: SessionStore
         let exporter: OTLPExporter?
         do {
@@ -51,9 +52,13 @@ public final class Daemon: Sendable {
                 try OTLPExporter($0.exporter, version: Daemon.version, on: loops[0], metrics: metrics.registry, logger: logger)
             }
             let tracer = exporter.map { RecordingTracer(configuration.traces?.sampler ?? .always, to: $0) }
-            store = try await SessionStore.open(
+            let opened = try await SessionStore.open(
                 configuration.store, configuration: configuration.storeConfiguration, executor: loops[0],
-                observer: { metrics.record($0, $1, $2) }, metrics: metrics.registry, tracer: tracer,
+                observer: { operation, duration, error in
+                    metrics.record(operation, duration, error)
+                    guard operation == .summarize, let error else { return }
+                    reporter.warning("a summary could not be made", ["error": .string("\(error)")], limit: .perMinute(6))
+                }, metrics: metrics.registry, tracer: tracer,
                 onWriteFailure: { failure in
                     logger.error(
                         "events that were accepted could not be stored; the spool keeps them",
@@ -63,6 +68,11 @@ public final class Daemon: Sendable {
                         ])
                 }
             ).with(hooks: configuration.hooks)
+            do { store = try configuration.summaries.map { (summaries) throws(StoreError) in try opened.with(summaries: summaries) } ?? opened } catch
+            {
+                await opened.close()
+                throw error
+            }
         } catch {
             for loop in loops { await loop.shutdown() }
             throw error

@@ -51,6 +51,9 @@ public struct DaemonConfiguration: Sendable {
     /// What a program that embeds the daemon does with appends and reads of sessions on their way.
     public var hooks: Hooks
 
+    /// How summaries of sessions are made; `nil` for not at all.
+    public var summaries: SummaryConfiguration?
+
     /// Where web hooks may lead.
     public var webHooks: WebHookPolicy
 
@@ -68,6 +71,7 @@ public struct DaemonConfiguration: Sendable {
         requestTimeout = .seconds(30)
         idleTimeout = .seconds(75)
         hooks = Hooks()
+        summaries = nil
         webHooks = WebHookPolicy()
     }
 }

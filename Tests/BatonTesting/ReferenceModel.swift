@@ -118,6 +118,7 @@ package final class ReferenceModel: Storage, WithoutTopics {
                 id: old.id, seq: old.seq, time: old.time, editedAt: model.now(for: model.sessions[index].record),
                 body: patch.applied(to: old.body))
             model.sessions[index].log[place] = event
+            model.voidSummaries(ofSessionAt: index) { $0.seq < event.seq }
             model.recordChange(ofSessionAt: index)
             return event
         }
@@ -134,6 +135,7 @@ package final class ReferenceModel: Storage, WithoutTopics {
                 return nil
             }
             let event = model.sessions[index].log.remove(at: try session.indexOfEvent(name))
+            model.voidSummaries(ofSessionAt: index) { $0.seq < event.seq }
             model.sessions[index].record.eventCount = model.sessions[index].events.count
             model.recordChange(ofSessionAt: index)
             return event
@@ -145,6 +147,7 @@ package final class ReferenceModel: Storage, WithoutTopics {
             let index = try model.index(of: key)
             try model.passFence(ofSessionAt: index, epoch)
             model.sessions[index].log = []
+            model.voidSummaries(ofSessionAt: index) { _ in false }
             model.sessions[index].record.eventCount = 0
             model.sessions[index].record.floor = model.sessions[index].record.tail
             model.recordChange(ofSessionAt: index)

@@ -1,8 +1,8 @@
 public import BatonCore
 
-/// A storage made for a test that leaves tracks to the one behind it.
-public protocol TrackForwarding: TrackStorage {
-    associatedtype Tracks: TrackStorage
+/// A storage made for a test that leaves tracks and summaries to the one behind it.
+public protocol TrackForwarding: TrackStorage, SummaryStorage {
+    associatedtype Tracks: TrackStorage, SummaryStorage
     /// The storage behind it.
     var tracks: Tracks { get }
 }
@@ -26,5 +26,21 @@ extension TrackForwarding {
     /// As the storage behind it does.
     public func deleteTrack(_ track: String, of key: SessionKey, epoch: Int?) async throws(StoreError) -> Bool {
         try await tracks.deleteTrack(track, of: key, epoch: epoch)
+    }
+
+    /// As the storage behind it does.
+    public func summaries(of key: SessionKey) async throws(StoreError) -> SummaryList { try await tracks.summaries(of: key) }
+
+    /// As the storage behind it does.
+    public func claim(_ claim: SummaryClaim, of key: SessionKey) async throws(StoreError) -> Int { try await tracks.claim(claim, of: key) }
+
+    /// As the storage behind it does.
+    public func put(_ draft: SummaryDraft, of key: SessionKey, claim epoch: Int) async throws(StoreError) -> Summary {
+        try await tracks.put(draft, of: key, claim: epoch)
+    }
+
+    /// As the storage behind it does.
+    public func release(_ epoch: Int, ofSummary filter: String, of key: SessionKey) async throws(StoreError) {
+        try await tracks.release(epoch, ofSummary: filter, of: key)
     }
 }

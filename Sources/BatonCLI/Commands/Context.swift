@@ -14,7 +14,7 @@ extension Command {
         ],
         options: [
             maxTokens.declaration, reserve.declaration, strategy.declaration, overflow.declaration, minEvents.declaration, maxEvents.declaration,
-            system.declaration, anyFirst.declaration, model.declaration, imageTokens.declaration,
+            system.declaration, anyFirst.declaration, model.declaration, imageTokens.declaration, branch.declaration,
         ] + OwnerOptions.declarations, arguments: [SessionName.argument]
     ) { invocation in
         let key = try invocation.session()
@@ -22,7 +22,7 @@ extension Command {
         let request = ContextRequest(
             maximumTokens: invocation[maxTokens], reserve: invocation[reserve], strategy: invocation[strategy], overflow: invocation[overflow],
             minimumEvents: invocation[minEvents], maximumEvents: invocation[maxEvents], systemMessages: invocation[system],
-            beginsWithUser: !invocation[anyFirst], model: invocation[model], imageTokens: invocation[imageTokens])
+            beginsWithUser: !invocation[anyFirst], model: invocation[model], imageTokens: invocation[imageTokens], filter: invocation[branch])
         return try await invocation.withStore { store in
             let context = try await store.context(of: key, request)
             guard console.format == .table else {
@@ -31,6 +31,7 @@ extension Command {
                 try console.write(json: writer.bytes)
                 return .success
             }
+            if let summary = context.summary { console.say("summary through seq \(summary.boundary.seq): \(TerminalText.safe(summary.text))") }
             let printer = EventPrinter(console)
             for event in context.events { try printer.print(event) }
             let left = SessionContext.Reason.allCases.compactMap { reason in context.dropped[reason].map { "\(reason.rawValue) \($0.events)" } }
@@ -47,7 +48,9 @@ extension Command {
     private static let reserve = Option<Int>(
         "reserve", "N", default: 0, in: 0...1 << 40, help: "How many of them are kept free for the answer", traits: flagOnly)
     private static let strategy = Option<ContextRequest.Strategy>(
-        "strategy", "STRATEGY", default: .truncate, help: "truncate: the newest that fit; sliding: a window of the newest", traits: flagOnly)
+        "strategy", "STRATEGY", default: .truncate,
+        help: "truncate: the newest that fit; sliding: a window of the newest; summarize: the summary and what came after it; hybrid: both",
+        traits: flagOnly)
     private static let overflow = Option<ContextRequest.Overflow>(
         "overflow", "WHAT", default: .compress, help: "Over the budget: compress as the strategy says, truncate, or error", traits: flagOnly)
     private static let minEvents = Option<Int>(
@@ -57,6 +60,8 @@ extension Command {
     private static let system = Option<ContextRequest.SystemMessages>(
         "system", "WHICH", default: .leading, help: "System messages that are always kept: leading, all, or none", traits: flagOnly)
     private static let anyFirst = Option<Bool>.flag("any-first", help: "Let the conversation begin with whoever spoke", traits: flagOnly)
+    private static let branch = Option<String>(
+        "branch", "BRANCH", default: "", help: "Only events of this branch, those above and below it, and its summary", traits: flagOnly)
     private static let model = Option<String?>("model", "NAME", help: "The model that it is for, to count its tokens", traits: flagOnly)
     private static let imageTokens = Option<Int>(
         "image-tokens", "N", default: 1000, in: 0...1_000_000, help: "What an image is taken for", traits: flagOnly)

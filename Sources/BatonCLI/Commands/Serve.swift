@@ -28,7 +28,7 @@ extension Command {
             Example(line: "baton serve --listen 127.0.0.1:0 --ready-fd 3 3>address", meaning: "Take any free port and write the address to a file"),
             Example(line: "baton serve --session-ttl 30d --max-events 10000", meaning: "Forget what is old"),
         ],
-        options: ServeOptions.declarations + KeepingOptions.declarations + TraceOptions.declarations
+        options: ServeOptions.declarations + SummaryOptions.declarations + KeepingOptions.declarations + TraceOptions.declarations
     ) { invocation in
         try await Service(invocation).run()
     }
@@ -171,6 +171,7 @@ private struct Service {
             throw UsageError(message: "--tls-client-ca needs --tls-cert and --tls-key", command: invocation.path.text)
         }
         configuration.drain = invocation[ServeOptions.drain]
+        configuration.summaries = try invocation.summaryConfiguration(byItself: true)
         configuration.maximumBody = invocation[ServeOptions.maximumBody].bytes
         configuration.maximumConnections = invocation[ServeOptions.maximumConnections]
         configuration.loops = invocation[ServeOptions.loops]

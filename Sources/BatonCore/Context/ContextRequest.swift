@@ -6,6 +6,21 @@ public struct ContextRequest: Hashable, Sendable {
         case truncate
         /// To a window of the newest events, ``ContextRequest/window`` unless ``ContextRequest/maximumEvents`` says how many, and to the budget.
         case sliding
+        /// To the newest summary and the events after what it covers. Without a summary, and where the newest turn has no room beside it, as ``truncate``.
+        case summarize
+        /// To the newest summary and a window of the newest events, whether it covers them or not, but never fewer than those that it does not cover. Without a summary
+        /// as ``sliding``.
+        case hybrid
+
+        /// Whether a summary is part of it.
+        var usesSummary: Bool { self == .summarize || self == .hybrid }
+        /// What it comes to without a summary.
+        var withoutSummary: Strategy {
+            switch self {
+            case .truncate, .summarize: .truncate
+            case .sliding, .hybrid: .sliding
+            }
+        }
     }
 
     /// What becomes of a history that is over the budget.
@@ -48,6 +63,8 @@ public struct ContextRequest: Hashable, Sendable {
     public var model: String?
     /// What an image is taken for, in tokens.
     public var imageTokens: Int
+    /// Which events and which summary; see ``SummaryScope``. Empty for the whole session.
+    public var filter: String
 
     /// The most events of one context.
     public static let mostEvents = 10_000
@@ -60,7 +77,7 @@ public struct ContextRequest: Hashable, Sendable {
     public init(
         maximumTokens: Int? = nil, reserve: Int = 0, strategy: Strategy = .truncate, overflow: Overflow = .compress, minimumEvents: Int = 1,
         maximumEvents: Int? = nil, systemMessages: SystemMessages = .leading, beginsWithUser: Bool = true, model: String? = nil,
-        imageTokens: Int = 1000
+        imageTokens: Int = 1000, filter: String = ""
     ) {
         self.maximumTokens = maximumTokens
         self.reserve = reserve
@@ -72,13 +89,16 @@ public struct ContextRequest: Hashable, Sendable {
         self.beginsWithUser = beginsWithUser
         self.model = model
         self.imageTokens = imageTokens
+        self.filter = filter
     }
 
     /// How many tokens the context may have; `nil` for any number.
     public var budget: Int? { maximumTokens.map { max(0, $0 - reserve) } }
 
     /// How many events the context may have, system messages aside.
-    var eventLimit: Int { maximumEvents ?? (strategy == .sliding && overflow != .truncate ? ContextRequest.window : ContextRequest.mostEvents) }
+    var eventLimit: Int {
+        maximumEvents ?? (strategy.withoutSummary == .sliding && overflow != .truncate ? ContextRequest.window : ContextRequest.mostEvents)
+    }
 
     /// This request when it can be met by some history.
     /// - Throws: ``StoreError/Code/invalidParameter``.
@@ -96,6 +116,7 @@ public struct ContextRequest: Hashable, Sendable {
         try Check.range(eventLimit, 1...ContextRequest.mostEvents, "maxEvents")
         try Check.range(minimumEvents, 1...eventLimit, "minEvents")
         try Check.range(imageTokens, 0...1_000_000, "imageTokens")
+        _ = try SummaryScope(checking: filter)
         return self
     }
 }

@@ -15,12 +15,20 @@ struct ContextSelection {
     /// The places that no tool round crosses, ascending; the end is one.
     private let cuts: [Int]
     private var dropped: [SessionContext.Reason: SessionContext.Dropped]
+    /// What the summary takes, which is shown in any case.
+    private let summaryTokens: Int
+    /// The seq up to which the summary says everything; 0 without one.
+    private let covered: Int
+    /// The most events beside system messages.
+    let limit: Int
     /// Results without a call, in a stretch that does not begin where the history does: the call may stand before it.
     let hasOpenRounds: Bool
 
     /// Sorts out a stretch, oldest first.
-    /// - Parameter leading: system messages that stand before the stretch.
-    init(_ stretch: [Event], leading: [Event], _ request: ContextRequest, _ cost: EventCost) {
+    /// - Parameters:
+    ///   - leading: system messages that stand before the stretch.
+    ///   - summary: the summary to be shown.
+    init(_ stretch: [Event], leading: [Event], summary: Summary? = nil, _ request: ContextRequest, _ cost: EventCost) {
         var system = leading.map { Entry(event: $0, tokens: cost.tokens(of: $0)) }
         var conversation: [Event] = []
         var costs: [Int: Int] = [:]
@@ -43,13 +51,18 @@ struct ContextSelection {
         self.request = request
         self.system = system
         self.dropped = dropped
+        summaryTokens = summary.map { cost.tokens(of: $0) } ?? 0
+        covered = summary?.boundary.seq ?? 0
         entries = whole.events.map { Entry(event: $0, tokens: costs[$0.seq] ?? 0) }
         hasOpenRounds = whole.orphans.contains { !$0.strayResults.isEmpty }
-        cuts = ContextSelection.cuts(in: entries)
+        // A window never parts the summary from what comes after it.
+        let uncovered = summary.map { summary in whole.events.count { $0.seq > summary.boundary.seq } } ?? 0
+        limit = request.maximumEvents == nil ? max(request.eventLimit, uncovered) : request.eventLimit
+        cuts = ToolRounds.cuts(in: whole.events, patience: nil)
     }
 
     /// Tokens of everything that a model could be shown.
-    var tokens: Int { (system + entries).reduce(0) { $0 + $1.tokens } }
+    var tokens: Int { (system + entries).reduce(summaryTokens) { $0 + $1.tokens } }
     /// How many events there are beside system messages.
     var count: Int { entries.count }
     /// Whether a user has spoken among the newest events that limits leave room for.
@@ -69,7 +82,9 @@ struct ContextSelection {
         let (place, reason) = cut(room)
         var first = place
         var anchor: Entry?
-        if request.beginsWithUser, first < entries.count, !entries[first].event.isUserMessage {
+        // Nothing is to be lost between the summary and what comes after it.
+        let follows = covered > 0 && (first == 0 || entries[first - 1].event.seq <= covered)
+        if request.beginsWithUser, !follows, first < entries.count, !entries[first].event.isUserMessage {
             // As few as are demanded have to be left.
             let last = entries.count - demanded
             if let turn = cuts.first(where: { $0 > first && $0 <= last && entries[$0].event.isUserMessage }) {
@@ -78,35 +93,38 @@ struct ContextSelection {
                 (first, anchor) = anchored(from: first, room)
             }
         }
-        for entry in entries[..<min(place, first)] where entry.event.seq != anchor?.event.seq { dropped.count(entry.tokens, reason) }
-        if first > place {
-            for entry in entries[place..<first] where entry.event.seq != anchor?.event.seq {
-                dropped.count(entry.tokens, anchor == nil ? .turn : reason)
+        func drop(_ entries: ArraySlice<Entry>, _ reason: SessionContext.Reason) {
+            for entry in entries where entry.event.seq != anchor?.event.seq {
+                dropped.count(entry.tokens, entry.event.seq <= covered ? .summarized : reason)
             }
         }
+        drop(entries[..<min(place, first)], reason)
+        if first > place { drop(entries[place..<first], anchor == nil ? .turn : reason) }
         let kept = (anchor.map { [$0] } ?? []) + entries[first...]
         if kept.count < demanded { throw refusal(of: demanded) }
         let chosen = system + kept
-        return (chosen.map(\.event), chosen.reduce(0) { $0 + $1.tokens }, dropped)
+        return (chosen.map(\.event), chosen.reduce(summaryTokens) { $0 + $1.tokens }, dropped)
     }
 
     /// Why not even as many of the newest events as are demanded can be shown.
     private func refusal(of demanded: Int) -> StoreError {
         let first = cuts.last { $0 <= entries.count - demanded } ?? 0
-        let needed = (system + entries[first...]).reduce(0) { $0 + $1.tokens }
+        let needed = (system + entries[first...]).reduce(summaryTokens) { $0 + $1.tokens }
         if let budget = request.budget, needed > budget {
             return StoreError.overBudget(demanded == 1 ? "the newest turn" : "the newest \(demanded) events", needed, budget)
         }
         return StoreError(
-            .budgetExceeded, "the newest events are part of a tool round of \(entries.count - first) events; maxEvents is \(request.eventLimit)",
+            .budgetExceeded, "the newest events are part of a tool round of \(entries.count - first) events; maxEvents is \(limit)",
             detail: .current(needed))
     }
 
     /// How many tokens are left beside the system messages.
     private func room() throws(StoreError) -> Int {
         guard let budget = request.budget else { return .max }
-        let taken = system.reduce(0) { $0 + $1.tokens }
-        guard taken <= budget else { throw StoreError.overBudget("the system messages", taken, budget) }
+        let taken = system.reduce(summaryTokens) { $0 + $1.tokens }
+        guard taken <= budget else {
+            throw StoreError.overBudget(summaryTokens > 0 ? "the system messages and the summary" : "the system messages", taken, budget)
+        }
         return budget - taken
     }
 
@@ -116,7 +134,7 @@ struct ContextSelection {
         var tokens = 0
         var reason = SessionContext.Reason.budget
         while fits > 0 {
-            if entries.count - fits == request.eventLimit {
+            if entries.count - fits == limit {
                 reason = .maxEvents
                 break
             }
@@ -132,34 +150,12 @@ struct ContextSelection {
     private func anchored(from place: Int, _ room: Int) -> (place: Int, anchor: Entry?) {
         guard let index = entries[..<place].lastIndex(where: { $0.event.isUserMessage }) else { return (place, nil) }
         let anchor = entries[index]
-        guard anchor.tokens <= room, request.eventLimit > 1 else { return (place, nil) }
+        guard anchor.tokens <= room, limit > 1 else { return (place, nil) }
         for candidate in cuts where candidate >= place {
             let rest = entries[candidate...]
-            if rest.count < request.eventLimit, rest.reduce(anchor.tokens, { $0 + $1.tokens }) <= room, !rest.isEmpty { return (candidate, anchor) }
+            if rest.count < limit, rest.reduce(anchor.tokens, { $0 + $1.tokens }) <= room, !rest.isEmpty { return (candidate, anchor) }
         }
         return (place, nil)
-    }
-
-    private static func cuts(in entries: [Entry]) -> [Int] {
-        var open: [[UInt8]: Int] = [:]
-        var crossing = Array(repeating: 0, count: entries.count + 1)
-        for (index, entry) in entries.enumerated() {
-            let references = ToolReferences(of: entry.event)
-            for id in references.results {
-                guard let call = open.removeValue(forKey: Array(id.utf8)) else { continue }
-                // Every place behind the call, up to the result, would part the two.
-                crossing[call + 1] += 1
-                crossing[index + 1] -= 1
-            }
-            for id in references.calls { open[Array(id.utf8)] = index }
-        }
-        var depth = 0
-        var places: [Int] = []
-        for index in 0...entries.count {
-            depth += crossing[index]
-            if depth == 0 { places.append(index) }
-        }
-        return places
     }
 }
 
@@ -173,12 +169,12 @@ extension [SessionContext.Reason: SessionContext.Dropped] {
 
 extension Event {
     /// Whether it is the store's own and no part of the conversation.
-    fileprivate var isNotice: Bool {
+    var isNotice: Bool {
         guard role == nil, let type else { return false }
         return [History.rewindType, Handoff.eventType, Approval.askedType, Approval.decidedType].contains(type)
     }
     /// The role, or that of the message which is its content.
-    fileprivate var speaker: String? { role ?? content["role"]?.stringValue }
+    var speaker: String? { role ?? content["role"]?.stringValue }
     /// Whether it tells the model how to behave.
     var isSystemMessage: Bool { speaker == "system" || speaker == "developer" }
     /// Whether a user says it; tool results that a framework gives the user's role are not.

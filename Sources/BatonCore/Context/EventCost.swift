@@ -15,11 +15,27 @@ struct EventCost {
     func tokens(of event: Event) -> Int {
         // Most events have neither; a look at the bytes spares them the parsing.
         if event.body.contains("tokenCount"), let noted = event.metadata?["tokenCount"]?.intValue, (0...1 << 40).contains(noted) { return noted }
-        let content = event.content
+        return tokens(in: event.content)
+    }
+
+    /// The tokens of a summary, which is shown as a message.
+    func tokens(of summary: Summary) -> Int { max(0, counter.tokens(in: summary.text)) + EventCost.perMessage }
+
+    private func tokens(in content: JSON) -> Int {
         guard content.contains("image") || content.contains("inline") else { return max(0, counter.tokens(in: content)) + EventCost.perMessage }
         var images = 0
         let text = EventCost.withoutImages(content, &images, depth: 0)
         return max(0, counter.tokens(in: text)) + images * imageTokens + EventCost.perMessage
+    }
+
+    /// Estimates for any model, as a store adds them up while events are appended.
+    static let standard = EventCost(TokenEstimate(), imageTokens: 1000)
+
+    /// The tokens of an event that is being appended. Text costs one look at its bytes; only what has a structure is looked through for images.
+    func tokens(in content: JSON, metadata: JSON?) -> Int {
+        if let noted = metadata?["tokenCount"]?.intValue, (0...1 << 40).contains(noted) { return noted }
+        guard content.bytes.first != UInt8(ascii: "\"") else { return counter.tokens(in: content) + EventCost.perMessage }
+        return tokens(in: content)
     }
 
     /// How deep images are looked for inside each other's containers.

@@ -14,6 +14,8 @@ public struct SessionContext: Hashable, Sendable {
         case partial
         /// They are the store's own notes, such as rewinds, handoffs and approvals.
         case notice
+        /// The summary that is shown covers them.
+        case summarized
     }
 
     /// What was left out for one reason.
@@ -26,7 +28,9 @@ public struct SessionContext: Hashable, Sendable {
 
     /// The events, oldest first, system messages before all others.
     public var events: [Event]
-    /// How many tokens they have.
+    /// What stands for the events that are not shown and were before; the caller puts it before the events, as a system message or however its model likes it.
+    public var summary: Summary?
+    /// How many tokens they have, that of the summary included.
     public var tokens: Int
     /// How many they may have; `nil` for any number.
     public var budget: Int?

@@ -11,9 +11,9 @@ extension SessionStore {
         let cost = EventCost(counters.counter(for: request.model), imageTokens: request.imageTokens)
         return try await perform(.readContext, on: key) { () throws(StoreError) in
             while true {
-                var reading = ContextReading(key: key, request: request, cost: cost, storage: self.storage)
+                var reading = try ContextReading(key: key, request: request, cost: cost, storage: self.storage)
                 if try await reading.run() { return try reading.context() }
-                // Deleted and created again meanwhile: what was read belongs to another session.
+                // Deleted and created again meanwhile, or the summary is no longer true: what was read does not belong together.
             }
         }
     }
@@ -42,6 +42,9 @@ private struct ContextReading {
     private var isWhole = false
     private var tail = Offset.start
     private var generation: String?
+    /// What stands for the events before the stretch, and which events are part of it.
+    private var summary: Summary?
+    private let scope: SummaryScope
 
     /// How many events beyond what there is room for are read to find the other half of a tool round, or what a user said last.
     private static let reach = 256
@@ -52,7 +55,8 @@ private struct ContextReading {
     /// How many events of the beginning are looked at, at a time, for system messages.
     private static let leadingPage = 8
 
-    init(key: SessionKey, request: ContextRequest, cost: EventCost, storage: any Storage) {
+    init(key: SessionKey, request: ContextRequest, cost: EventCost, storage: any Storage) throws(StoreError) {
+        scope = try SummaryScope(checking: request.filter)
         self.key = key
         self.request = request
         self.cost = cost
@@ -61,18 +65,20 @@ private struct ContextReading {
 
     /// Reads; false when the session became another one on the way.
     mutating func run() async throws(StoreError) -> Bool {
+        if request.strategy.usesSummary, request.overflow != .truncate { try await findSummary() }
         var query = EventQuery(
             limit: request.budget == nil ? min(request.eventLimit + 1, EventQuery.maximumLimit) : ContextReading.firstPage, order: .desc)
+        if request.strategy == .summarize, let summary { query.after = .seq(summary.boundary.seq) }
         /// How many events had been read when the budget was first exceeded.
         var full: Int?
         repeat {
             let page = try await storage.events(in: key, query)
             guard try take(page) else { return false }
-            stretch += page.events
-            isWhole = page.next == nil
+            stretch += scope.isWhole ? page.events : page.events.filter { scope.contains(branch: $0.branch) }
+            isWhole = page.next.map { query.after != nil && $0.seq <= (summary?.boundary.seq ?? 0) + 1 } ?? true
             query.before = page.next.map { .offset($0) }
             let selection = selection
-            let isFull = selection.count > request.eventLimit || request.budget.map { selection.tokens > $0 } ?? false
+            let isFull = selection.count > selection.limit || request.budget.map { selection.tokens > $0 } ?? false
             if isFull {
                 let start = full ?? stretch.count
                 full = start
@@ -84,24 +90,58 @@ private struct ContextReading {
                 query.limit = nextPage(selection)
             }
         } while !isWhole
-        return isWhole || request.systemMessages == .none ? true : try await readSystemMessages()
+        let hasAll = isWhole && query.after == nil
+        isWhole = hasAll
+        if !hasAll, request.systemMessages != .none {
+            guard try await readSystemMessages() else { return false }
+        }
+        return try await isCurrent()
+    }
+
+    /// The newest summary of the scope, if it has room at all.
+    private mutating func findSummary() async throws(StoreError) {
+        let list = try await storage.summaries(of: key)
+        guard let found = list[scope.filter], request.budget.map({ cost.tokens(of: found) <= $0 }) ?? true else { return }
+        summary = found
+        generation = list.generation
+        tail = list.tail
+    }
+
+    /// Whether the summary still says what the events before the stretch came to: they may have been edited or hidden while the rest was read.
+    private func isCurrent() async throws(StoreError) -> Bool {
+        guard let summary else { return true }
+        let list = try await storage.summaries(of: key)
+        // One that was made meanwhile covers more than this one: both are true.
+        return list.generation == generation && list[scope.filter].map { $0.boundary.seq >= summary.boundary.seq } ?? false
     }
 
     /// What is chosen of what was read.
     func context() throws(StoreError) -> SessionContext {
+        if let summary {
+            do throws(StoreError) { return try context(with: summary) } catch {
+                // Better the newest turn without a summary than none; when it does not fit either, that error says by how much.
+                guard error.code == .budgetExceeded, request.overflow != .error else { throw error }
+            }
+        }
+        return try context(with: nil)
+    }
+
+    private func context(with summary: Summary?) throws(StoreError) -> SessionContext {
+        let selection = ContextSelection(stretch.reversed(), leading: leading, summary: summary, request, cost)
         let (events, tokens, dropped) = try selection.choose()
-        let isCut = !isWhole || [.budget, .maxEvents, .turn].contains { dropped[$0] != nil }
+        let strategy = summary == nil ? request.strategy.withoutSummary : request.strategy
+        let isCut = summary != nil || !isWhole || [.budget, .maxEvents, .turn].contains { dropped[$0] != nil }
         return SessionContext(
-            events: events, tokens: tokens, budget: request.budget, dropped: dropped,
-            applied: isCut ? (request.overflow == .truncate ? .truncate : request.strategy) : nil, readEvents: readEvents, readBytes: readBytes,
+            events: events, summary: summary, tokens: tokens, budget: request.budget, dropped: dropped,
+            applied: isCut ? (request.overflow == .truncate ? .truncate : strategy) : nil, readEvents: readEvents, readBytes: readBytes,
             isWhole: isWhole, tail: tail)
     }
 
-    private var selection: ContextSelection { ContextSelection(stretch.reversed(), leading: leading, request, cost) }
+    private var selection: ContextSelection { ContextSelection(stretch.reversed(), leading: leading, summary: summary, request, cost) }
 
     /// How many events the rest of the budget may hold, by those that were read.
     private func nextPage(_ selection: ContextSelection) -> Int {
-        var wanted = request.eventLimit + 1 - selection.count
+        var wanted = selection.limit + 1 - selection.count
         if let budget = request.budget, selection.tokens > 0, !stretch.isEmpty {
             let average = max(1, selection.tokens / stretch.count)
             wanted = min(wanted, (budget - selection.tokens) / average + ContextReading.smallestPage / 2)
@@ -112,7 +152,7 @@ private struct ContextReading {
     /// Notes a page; false when it is another session's.
     private mutating func take(_ page: EventPage) throws(StoreError) -> Bool {
         if let generation, generation != page.generation { return false }
-        if generation == nil { (generation, tail) = (page.generation, page.tail) }
+        if generation == nil || readEvents == 0 { (generation, tail) = (page.generation, page.tail) }
         readEvents += page.events.count
         for event in page.events { readBytes += event.body.bytes.count }
         guard readBytes <= ContextRequest.mostBytes else {
@@ -123,7 +163,8 @@ private struct ContextReading {
 
     /// Reads the system messages before the stretch: the run that the history begins with, or all.
     private mutating func readSystemMessages() async throws(StoreError) -> Bool {
-        guard let first = stretch.last?.seq, first > 1 else { return true }
+        let first = stretch.last?.seq ?? tail.seq + 1
+        guard first > 1 else { return true }
         var query = EventQuery(before: .seq(first), limit: ContextReading.leadingPage)
         if request.systemMessages == .all {
             query.filter.roles = ["system", "developer"]

@@ -3,7 +3,7 @@ extension SessionStore {
     ///
     /// A hook that has to look at the store holds the one without itself.
     public func with(hooks: Hooks) -> SessionStore {
-        SessionStore(self, on: storage, hooks: self.hooks?.followed(by: hooks) ?? hooks, tracer: tracer)
+        SessionStore(self, on: storage, hooks: self.hooks?.followed(by: hooks) ?? hooks, tracer: tracer, summarizing: summarizing)
     }
 }
 

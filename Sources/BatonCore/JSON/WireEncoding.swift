@@ -52,6 +52,8 @@ extension JSONWriter {
             if let ttl = record.ttl { writer.int(ttl) } else { writer.null() }
             writer.name("eventCount")
             writer.int(record.eventCount)
+            writer.name("tokens")
+            writer.int(record.tokens)
             writer.name("lastSeq")
             writer.int(record.lastSeq)
             writer.name("tail")
@@ -83,6 +85,10 @@ extension JSONWriter {
             if let tracks = snapshot.tracks {
                 writer.name("tracks")
                 writer.tracks(tracks, withEvents: true)
+            }
+            if let summaries = snapshot.summaries {
+                writer.name("summaries")
+                writer.summaries(summaries)
             }
         }
     }

@@ -6,6 +6,8 @@ extension JSONWriter {
         object { writer in
             writer.name("events")
             writer.events(context.events)
+            writer.name("summary")
+            if let summary = context.summary { writer.summary(summary) } else { writer.null() }
             writer.name("tokens")
             writer.int(context.tokens)
             writer.name("budget")

@@ -14,6 +14,8 @@ public struct EventDraft: Hashable, Sendable {
     public let body: JSON
     /// The state changes to commit with it.
     public let delta: StateDelta
+    /// About how many tokens a context with it has more: what its author noted in `metadata.tokenCount`, or an estimate by the size of its content.
+    public let tokens: Int
 
     /// The longest id that a client may give an event, in UTF-8 bytes.
     public static let maximumIDBytes = 128
@@ -105,6 +107,7 @@ public struct EventDraft: Hashable, Sendable {
         author = fields.author
         type = fields.type
         branch = fields.branch
+        tokens = EventCost.standard.tokens(in: content, metadata: fields.metadata)
         var storedDelta: JSON?
         if let given = fields.stateDelta {
             delta = try StateDelta(settingMembersOf: given, in: "\(place).stateDelta")

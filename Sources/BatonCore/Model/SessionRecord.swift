@@ -48,6 +48,9 @@ public struct SessionRecord: Hashable, Sendable {
     public var leasePolicy: LeasePolicy
     /// Where it was forked; `nil` when it is no fork.
     public var parent: BranchPoint?
+    /// About how many tokens all events have that were ever appended, each as it was then; see ``EventDraft/tokens``. It never goes back: edits, removals and
+    /// trimming leave it alone. A fork begins with what its parent has.
+    public var tokens: Int
 
     /// The sequence number of the newest event; 0 before the first.
     public var lastSeq: Int { tail.seq }
@@ -59,7 +62,7 @@ public struct SessionRecord: Hashable, Sendable {
     public init(
         key: SessionKey, title: String?, status: Status, version: Int, createdAt: Timestamp, updatedAt: Timestamp, expiresAt: Timestamp?,
         ttl: Int?, eventCount: Int, tail: Offset, floor: Offset, generation: String, tags: [String], metadata: JSON, participants: JSON,
-        activeAgent: String?, lease: Lease? = nil, leasePolicy: LeasePolicy = .exclusive, parent: BranchPoint? = nil
+        activeAgent: String?, lease: Lease? = nil, leasePolicy: LeasePolicy = .exclusive, parent: BranchPoint? = nil, tokens: Int = 0
     ) {
         self.key = key
         self.title = title
@@ -80,6 +83,7 @@ public struct SessionRecord: Hashable, Sendable {
         self.lease = lease
         self.leasePolicy = leasePolicy
         self.parent = parent
+        self.tokens = tokens
     }
 
     /// The id that the store gives to an event whose author gave none: it can be found again without an index, and no
@@ -138,12 +142,15 @@ public struct SessionSnapshot: Hashable, Sendable {
     public var events: [Event]
     /// Its tracks, by name; `nil` unless asked for.
     public var tracks: [Track]?
+    /// Its summaries, by filter; `nil` unless asked for.
+    public var summaries: [Summary]?
 
     /// A snapshot of its parts.
-    public init(record: SessionRecord, state: SessionState, events: [Event] = [], tracks: [Track]? = nil) {
+    public init(record: SessionRecord, state: SessionState, events: [Event] = [], tracks: [Track]? = nil, summaries: [Summary]? = nil) {
         self.record = record
         self.state = state
         self.events = events
         self.tracks = tracks
+        self.summaries = summaries
     }
 }

@@ -23,7 +23,9 @@ extension SessionStore.Operation {
 
 extension SessionStore {
     /// The same store with another tracer, or with none for what nobody wants to read of. Closing either closes both.
-    public func with(tracer: (any Tracer)?) -> SessionStore { SessionStore(self, on: storage, hooks: hooks, tracer: tracer) }
+    public func with(tracer: (any Tracer)?) -> SessionStore {
+        SessionStore(self, on: storage, hooks: hooks, tracer: tracer, summarizing: summarizing)
+    }
 
     /// The name of the span around the handling of one delivery.
     static let processSpan = "process_event"

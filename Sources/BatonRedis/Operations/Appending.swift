@@ -32,6 +32,7 @@ extension RedisStorage {
             arguments.append(.bytes(event.body(carrying: batch.trace).bytes))
             if event.delta.isEmpty { arguments.append(0) } else { arguments += try StateItems.setting(event.delta) }
         }
+        arguments.append(.string(batch.events.map { "\($0.tokens)" }.joined(separator: " ")))
         arguments += [.string(batch.agent?.to ?? ""), .string(batch.agent?.from ?? "")]
         let outcome = try await perform(Scripts.append, names.keys, arguments, epoch: batch.epoch, request)
         var (receipt, hasExcess) = try self.receipt(try ScriptReply(outcome.reply), of: batch)

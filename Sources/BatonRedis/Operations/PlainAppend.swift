@@ -53,7 +53,7 @@ extension RedisStorage {
         let events = plain.batch.events
         let keys = layout.plainAppendKeys(of: plain.key, appendsNeedAllKeys ? 10 : events[0].id == nil ? 5 : 6)
         var arguments: [RedisArgument] = []
-        arguments.reserveCapacity(9 + events.count)
+        arguments.reserveCapacity(10 + events.count)
         arguments.append(.bytes(request.token))
         arguments.append(.string(plain.key.id))
         arguments.append(.bytes(ListMember.of(user: plain.key.user, id: plain.key.id)))
@@ -63,6 +63,7 @@ extension RedisStorage {
         arguments.append(.string(events[0].id ?? ""))
         arguments.append(RedisArgument(events.count))
         arguments.append(plain.batch.epoch.map { RedisArgument($0) } ?? "")
+        arguments.append(RedisArgument(events.reduce(0) { $0 &+ $1.tokens }))
         for event in events { arguments.append(.bytes(event.body(carrying: plain.batch.trace).bytes)) }
         for event in events {
             for change in event.delta.session {

@@ -51,6 +51,11 @@ struct ScriptReply {
         case .noToolCall: throw StoreError.noToolCall
         case .noApproval: throw StoreError.noApproval
         case .noCursor: throw StoreError(.invalidCursor, "nothing of the session has the key that the page begins after")
+        case .summaryClaimed: throw StoreError.summaryClaimed
+        case .tooManySummaries: throw StoreError.tooManySummaries
+        case .summaryFenced: throw StoreError.summaryFenced(current: try int())
+        case .summaryIsOlder: throw StoreError.summaryIsOlder(than: try offset())
+        case .summaryBeyond: throw StoreError.summaryBeyond(try offset())
         case .tooManyCalls:
             throw StoreError(.tooLarge, "the session has \(ToolCall.maximumPerSession) tool calls that are not finished; it may have no more")
         case .tooManyApprovals:

@@ -100,6 +100,7 @@ extension SessionSnapshot {
         var activeAgent: String?
         var fence = Fence()
         var parent: BranchPoint?
+        var tokens = 0
         var state: [String: JSON] = [:]
         for (name, value) in pairs {
             guard let name = name.bytes, let value = value.bytes else { throw StoreError.corrupt("a session's hash") }
@@ -117,6 +118,7 @@ extension SessionSnapshot {
             case SessionField.participants: participants = JSON(checked: Array(value))
             case SessionField.activeAgent: activeAgent = String(decoding: value, as: UTF8.self)
             case SessionField.lease: fence = try Fence(stored: value)
+            case SessionField.tokens: tokens = value.reduce(0) { (0x30...0x39).contains($1) ? $0 &* 10 &+ Int($1 - 0x30) : $0 }
             case SessionField.ancestors: parent = try BranchPoint.list(value).first
             default: continue
             }
@@ -128,7 +130,7 @@ extension SessionSnapshot {
                 updatedAt: Timestamp(milliseconds: head.updated), expiresAt: head.expires == 0 ? nil : Timestamp(milliseconds: head.expires),
                 ttl: head.ttl == 0 ? nil : head.ttl, eventCount: head.count, tail: head.tail, floor: head.floor, generation: generation,
                 tags: tags, metadata: metadata, participants: participants, activeAgent: activeAgent, lease: fence.lease(at: clock),
-                leasePolicy: fence.policy, parent: parent),
+                leasePolicy: fence.policy, parent: parent, tokens: tokens),
             state: SessionState(session: state, user: user, app: app))
     }
 }
@@ -145,6 +147,7 @@ enum SessionField {
     static let lease = UInt8(ascii: "L")
     static let history = UInt8(ascii: "B")
     static let ancestors = UInt8(ascii: "F")
+    static let tokens = UInt8(ascii: "N")
 }
 
 // What is known of a session's leases: one byte for the policy, epoch and end in six bytes each, the highest byte first, then the holder.

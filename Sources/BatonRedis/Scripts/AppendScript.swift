@@ -6,7 +6,7 @@ extension Scripts {
     /// ARGV from 9 on: base of the slot's keys, APP escaped, the seq that is expected or nothing, the idempotency key or nothing,
     /// the fingerprint, the most events to keep or 0, whether an absent session is made (1 or 0), its generation, its lifetime, 0
     /// fields, then the count of events; for each its id or nothing, its body, and its state changes; the
-    /// agent that becomes the active one or nothing, the one that has to be it or nothing for nobody, the epoch or nothing.
+    /// tokens of each event, divided by spaces; the agent that becomes the active one or nothing, the one that has to be it or nothing for nobody, the epoch or nothing.
     ///
     /// Answers 0, version, seq and milliseconds of the tail, generation, whether more has to be trimmed, then for each event its seq
     /// (negative for a duplicate) and milliseconds.
@@ -186,6 +186,12 @@ extension Scripts {
           end
           if not times[i] then times[i] = now end
         end
+        local tokens, place = 0, 0
+        for number in string.gmatch(ARGV[#ARGV - 3], '%d+') do
+          place = place + 1
+          if seqs[place] and seqs[place] > 0 then tokens = tokens + tonumber(number) end
+        end
+        if tokens > 0 then redis.call('HINCRBY', KEYS[1], 'N', string.format('%.0f', tokens)) end
         if size > 0 then
           redis.call('HSET', KEYS[3], unpack(index, 1, size))
           mark(h, IDS)

@@ -79,7 +79,7 @@ extension Scripts {
         local fields, values = redis.call('HGETALL', KEYS[1]), {}
         for i = 1, #fields, 2 do
           local name = fields[i]
-          if string.byte(name) == 46 or string.find('TGMPA', name, 1, true) then
+          if string.byte(name) == 46 or string.find('TGMPAN', name, 1, true) then
             values[#values + 1], values[#values + 2] = name, fields[i + 1]
           end
         end
@@ -132,6 +132,7 @@ extension Scripts {
     /// event, generation, and whether more has to be trimmed.
     static let rewind = Lua.script(
         Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.commit, Scripts.reading, Scripts.trimming, Scripts.places,
+        Scripts.summarySlots,
         """
         local h, refusal = load()
         local done = before()
@@ -157,6 +158,8 @@ extension Scripts {
           history.rewinds = left
         end
         check(h)
+        local wasShown = target <= h.floor or isShown(h, target)
+        slots(h)
 
         local seq, maximum = h.seq + 1, tonumber(ARGV[14])
         redis.call('XADD', KEYS[2], string.format('%.0f-%.0f', seq, h.now), 'b', ARGV[13])
@@ -165,6 +168,10 @@ extension Scripts {
         mark(h, BRANCHED)
         h.history, h.logs, h.historyChanged = history, nil, true
         h.count = countFrom(h, h.floor + 1)
+        voidSummaries(h, function(place)
+          if place <= h.floor then return wasShown end
+          return isShown(h, place)
+        end)
         if maximum > 0 and h.count > maximum then trim(h, math.min(h.count - maximum, 1000)) end
         commit(h, string.format('%.0f %.0f %.0f %s', h.version + 1, seq, h.now, h.generation), nil,
           string.format('b%.0f %s', seq, h.generation))

@@ -87,7 +87,7 @@ extension Scripts {
     /// event was found), the new body, the epoch or nothing. Answers 0 and the
     /// milliseconds of the edit.
     static let replace = Lua.script(
-        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.commit,
+        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.commit, Scripts.summarySlots,
         """
         local h, refusal = load()
         local done = before()
@@ -102,6 +102,7 @@ extension Scripts {
         if edit ~= '' then number = tonumber(string.match(edit, '^E(%d+) ')) end
         if number ~= tonumber(ARGV[10]) then return {-5} end
         check(h)
+        voidSummaries(h, function(seq) return seq < tonumber(field) end)
         redis.call('HSET', KEYS[4], field, string.format('E%d %.0f ', number + 1, h.now) .. ARGV[11])
         mark(h, EDITS)
         commit(h, string.format('%.0f', h.now), nil, 'm' .. field .. ' ' .. h.generation)
@@ -110,7 +111,7 @@ extension Scripts {
 
     /// Removes an event. ARGV[9]: the id, or nothing for the newest; then the epoch or nothing. Answers 0, the generation, the entry or an empty one, its edit.
     static let remove = Lua.script(
-        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.commit, Scripts.reading,
+        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.commit, Scripts.reading, Scripts.summarySlots,
         """
         local h, refusal = load()
         -- What was removed cannot be answered a second time.
@@ -131,6 +132,7 @@ extension Scripts {
         local counts = isShown(h, tonumber(seq))
         if has(h, IDS) then redis.call('HLEN', KEYS[3]) end
         check(h)
+        voidSummaries(h, function(place) return place < tonumber(seq) end)
         redis.call('HSET', KEYS[4], seq, 'T' .. ms)
         mark(h, EDITS)
         -- What others show too stays where it is: that it was removed here is all that is noted.
@@ -145,7 +147,7 @@ extension Scripts {
 
     /// Forgets all events. ARGV[9]: the epoch or nothing.
     static let clear = Lua.script(
-        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.commit,
+        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.commit, Scripts.summarySlots,
         """
         local h, refusal = load()
         local done = before()
@@ -155,6 +157,7 @@ extension Scripts {
         local fenced = fence(h)
         if fenced then return fenced end
         check(h)
+        voidSummaries(h, function() return false end)
         redis.call('UNLINK', KEYS[2], KEYS[3], KEYS[4])
         unmark(h, IDS)
         unmark(h, EDITS)

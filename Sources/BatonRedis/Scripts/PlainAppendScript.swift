@@ -11,8 +11,8 @@ extension Scripts {
     /// lists by creation, which may be left out and are asked for when they are needed.
     ///
     /// ARGV: 1 token, 2 member in the user's list, 3 member in the application's, 4 the seq that is expected or nothing, 5 the most
-    /// events to keep or 0, 6 the moment, nothing or a floor, 7 the id of the only event or nothing, 8 the count of events, 9 the epoch or nothing, then
-    /// the bodies, then the session's state: fields and values, nothing to remove one.
+    /// events to keep or 0, 6 the moment, nothing or a floor, 7 the id of the only event or nothing, 8 the count of events, 9 the epoch or nothing, 10 the tokens of the
+    /// events, then the bodies, then the session's state: fields and values, nothing to remove one.
     ///
     /// Answers what the log gets, see ``Lua/receipt``; or what ``append`` answers: a refusal, or the place of a duplicate.
     ///
@@ -22,7 +22,7 @@ extension Scripts {
         Lua.logTrimming,
         """
         local HEAD, call = '>BBBI6I6I6I6I6I6I6I6I6I6', redis.call
-        local fields = call('HMGET', KEYS[1], 'h', 'g')
+        local fields = call('HMGET', KEYS[1], 'h', 'g', 'N')
         local head, generation = fields[1], fields[2]
         if not head or not generation or #head ~= 63 then return {-20} end
         local format, status, flags, version, seq, ms, floor, floorms, count, created, updated, ttl, expires = struct.unpack(HEAD, head)
@@ -118,10 +118,10 @@ extension Scripts {
         end
         if type(noted) == 'string' then
           if id == '' then
-            stored = redis.pcall('XADD', KEYS[2], first .. '-' .. stamp, 'b', ARGV[10])
+            stored = redis.pcall('XADD', KEYS[2], first .. '-' .. stamp, 'b', ARGV[11])
           else
             named = redis.pcall('HSET', KEYS[6], id, first)
-            if named == 1 then stored = redis.pcall('XADD', KEYS[2], first .. '-' .. stamp, 'i', id, 'b', ARGV[10]) end
+            if named == 1 then stored = redis.pcall('XADD', KEYS[2], first .. '-' .. stamp, 'i', id, 'b', ARGV[11]) end
           end
         end
         if type(stored) ~= 'string' then
@@ -134,8 +134,8 @@ extension Scripts {
           return stored or named or noted or app
         end
 
-        for i = 2, n do call('XADD', KEYS[2], string.format('%d-%s', seq + i, stamp), 'b', ARGV[9 + i]) end
-        for i = 10 + n, #ARGV, 2 do
+        for i = 2, n do call('XADD', KEYS[2], string.format('%d-%s', seq + i, stamp), 'b', ARGV[10 + i]) end
+        for i = 11 + n, #ARGV, 2 do
           if ARGV[i + 1] == '' then call('HDEL', KEYS[1], ARGV[i]) else call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
         end
         if id ~= '' and not hasIDs then
@@ -152,7 +152,8 @@ extension Scripts {
           floor, floorms, count = tonumber(last), tonumber(time), maximum
           call('XTRIM', KEYS[2], 'MINID', string.format('%d', floor + 1))
         end
-        call('HSET', KEYS[1], 'h', struct.pack(HEAD, 1, status, flags, version, tail, now, floor, floorms, count, created, now, ttl, ends))
+        call('HSET', KEYS[1], 'h', struct.pack(HEAD, 1, status, flags, version, tail, now, floor, floorms, count, created, now, ttl, ends), 'N',
+          string.format('%.0f', (fields[3] or 0) + ARGV[10]))
         if native and ends ~= 0 then
           local stop = string.format('%.0f', ends)
           call('PEXPIREAT', KEYS[1], stop)

@@ -39,4 +39,9 @@ enum Refusal: Int {
     case noApproval = -40
     case tooManyTracks = -41
     case trackListTooLarge = -42
+    case summaryClaimed = -43
+    case tooManySummaries = -44
+    case summaryFenced = -45
+    case summaryIsOlder = -46
+    case summaryBeyond = -47
 }

@@ -16,6 +16,11 @@ extension SessionKey {
     /// The address of one of its tracks.
     func path(ofTrack track: String) -> String { "\(path)/tracks/\(PercentEncoding.encode(track))" }
 
+    /// The address of one of its summaries; the whole session's has a name of its own there.
+    func path(ofSummary filter: String) -> String {
+        "\(path)/summaries/\(PercentEncoding.encode(filter.isEmpty ? SummaryScope.wholeName : filter))"
+    }
+
     /// The address of one of its approvals.
     func path(ofApproval key: String) -> String { "\(path)/approvals/\(PercentEncoding.encode(key))" }
 }

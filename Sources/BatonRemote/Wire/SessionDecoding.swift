@@ -39,6 +39,7 @@ private struct SessionFields {
     private var expiresAt: Timestamp?
     private var ttl: Int?
     private var eventCount: Int?
+    private var tokens = 0
     private var tail: Offset?
     private var earliest: Offset?
     private var generation: String?
@@ -73,6 +74,7 @@ private struct SessionFields {
         case "expiresAt": expiresAt = try scanner.time(bytes)
         case "ttl": ttl = try scanner.int(bytes)
         case "eventCount": eventCount = try scanner.int(bytes)
+        case "tokens": tokens = try scanner.int(bytes) ?? 0
         case "tail": tail = try scanner.offset(bytes)
         case "earliest": earliest = try scanner.offset(bytes)
         case "generation": generation = try scanner.string(bytes)
@@ -103,7 +105,7 @@ private struct SessionFields {
             key: try SessionKey(app: app, user: user, id: id), title: title, status: status, version: version, createdAt: createdAt,
             updatedAt: updatedAt, expiresAt: expiresAt, ttl: ttl, eventCount: eventCount, tail: tail, floor: earliest, generation: generation,
             tags: tags, metadata: metadata, participants: participants, activeAgent: activeAgent, lease: lease,
-            leasePolicy: leasePolicy, parent: parent)
+            leasePolicy: leasePolicy, parent: parent, tokens: tokens)
         return SessionSnapshot(record: record, state: state, events: events)
     }
 }

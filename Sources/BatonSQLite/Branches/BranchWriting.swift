@@ -26,7 +26,7 @@ extension Writing {
         var row = SessionRow(
             pk: pk, key: fork, status: .active, version: 1, createdAt: now, updatedAt: now, expiresAt: SessionRow.expiry(fields.ttl, from: now),
             ttl: fields.ttl, events: 0, tail: cut, floor: seq == 0 ? .start : parent.floor, requests: 0, generation: Randomness.generation(),
-            fence: Fence(policy: parent.fence.policy), log: pk)
+            fence: Fence(policy: parent.fence.policy), log: pk, tokens: parent.tokens)
         let own = Segments.Segment(log: pk, generation: row.generation, first: seq + 1, last: .max, hasOverlays: false)
         let taken = Segments(
             inherited + [own], rewinds: segments.rewinds.through(seq),
@@ -88,11 +88,14 @@ extension Writing {
         if forgets { try db.run("DELETE FROM rewinds WHERE session = ?1 AND seq <= ?2", row.pk, row.floor.seq) }
         var plan = AppendPlan([event], row, at: row.now(reading.now))
         try plan.findDuplicates(reading)
-        try store(plan, &row, clock: reading.now)
+        let wasShown = place.seq <= row.floor.seq || row.shows(place.seq)
+        try store(plan, &row, clock: reading.now, counting: false)
         segments.rewinds.append(Rewinds.Rewind(seq: row.tail.seq, target: place.seq))
         try db.run("INSERT INTO rewinds (session, seq, target) VALUES (?1, ?2, ?3)", row.pk, row.tail.seq, place.seq)
         row.segments = segments
         row.events = try reading.count(row.floor.seq + 1...row.tail.seq, of: row, segments)
+        let rewound = row
+        try voidSummaries(of: row.pk, at: reading.now) { $0.seq <= rewound.floor.seq ? wasShown : rewound.shows($0.seq) }
         try trim(&row)
         row.change(at: plan.now)
         try saveProgress(row)

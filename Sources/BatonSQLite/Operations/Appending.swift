@@ -5,8 +5,8 @@ extension Writing {
     /// The most events that one append deletes of those it trims; the rest is left to be deleted bit by bit.
     private static var trimStep: Int { 2 * EventDraft.maximumBatch }
 
-    /// What a step of an approval says is not fenced: who decides is not the worker that holds the lease.
-    func append(_ batch: EventBatch, to key: SessionKey, isFenced: Bool = true) throws(StoreError) -> AppendReceipt {
+    /// A notice is what a step of an approval says. It is not fenced, because who decides is not the worker that holds the lease, and no model is shown it.
+    func append(_ batch: EventBatch, to key: SessionKey, isNotice: Bool = false) throws(StoreError) -> AppendReceipt {
         let reading = reading
         let existing = try reading.anySession(key)
         let living = existing.flatMap { $0.expiresAt > reading.now ? $0 : nil }
@@ -18,7 +18,7 @@ extension Writing {
             return AppendReceipt(entries: plan.entries(generation: row.generation), version: row.version, tail: row.tail)
         }
         var fence = living?.fence ?? Fence()
-        if isFenced { try fence.pass(batch.epoch, at: reading.now) }
+        if !isNotice { try fence.pass(batch.epoch, at: reading.now) }
         let seq = living?.tail.seq ?? 0
         if let expected = batch.expectedSeq, expected != seq {
             throw StoreError(.preconditionFailed, "the session is at seq \(seq), not \(expected)", detail: .current(seq))
@@ -37,7 +37,7 @@ extension Writing {
             hint(key)
         }
         row.fence = fence
-        try store(plan, &row, trace: batch.trace, clock: reading.now)
+        try store(plan, &row, trace: batch.trace, clock: reading.now, counting: !isNotice)
         try trim(&row)
         if let agent = batch.agent {
             try db.run("UPDATE profiles SET active_agent = ?2 WHERE session = ?1", row.pk, agent.to)
@@ -51,8 +51,8 @@ extension Writing {
         return receipt
     }
 
-    /// State that others share lives by the clock, not by the session's time.
-    func store(_ plan: AppendPlan, _ row: inout SessionRow, trace: TraceContext? = nil, clock: Int) throws(StoreError) {
+    /// State that others share lives by the clock, not by the session's time. What the store notes itself has no tokens.
+    func store(_ plan: AppendPlan, _ row: inout SessionRow, trace: TraceContext? = nil, clock: Int, counting counts: Bool = true) throws(StoreError) {
         for item in plan.items {
             guard case .new(let seq) = item.place else { continue }
             // Forgotten with the events before the floor, and not deleted yet: the id is free all the same.
@@ -66,6 +66,7 @@ extension Writing {
                 draft.body(carrying: trace))
             if !draft.delta.isEmpty { try apply(draft.delta, for: row, now: clock) }
             row.events += 1
+            if counts { row.tokens += draft.tokens }
             row.tail = Offset(milliseconds: plan.now, seq: seq)
         }
     }

@@ -89,7 +89,7 @@ extension Writing {
 
     /// Appends the event of a step; whoever holds a lease on the session is not asked.
     private func note(_ event: EventDraft, in key: SessionKey) throws(StoreError) {
-        _ = try append(EventBatch([event]), to: key, isFenced: false)
+        _ = try append(EventBatch([event]), to: key, isNotice: true)
     }
 
     private func makeRoom(forApprovalIn row: SessionRow) throws(StoreError) {

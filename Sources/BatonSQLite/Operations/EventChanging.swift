@@ -19,6 +19,7 @@ extension Writing {
                 """, nextEvent(), row.log, now, body, found.pk)
             try markOverlays(&row)
         }
+        try voidSummaries(of: row.pk, at: reading.now) { $0.seq < found.event.seq }
         row.change(at: now)
         try saveProgress(row)
         try record(.edited, of: key, at: now, session: row.pk, seq: found.event.seq)
@@ -44,6 +45,7 @@ extension Writing {
             "INSERT INTO removed (session, seq, ms) VALUES (?1, ?2, ?3)", row.log, found.event.seq, found.event.time.milliseconds)
         if let segments = row.segments, found.event.seq < segments.firstOwn { try markOverlays(&row) }
         if row.shows(found.event.seq) { row.events -= 1 }
+        try voidSummaries(of: row.pk, at: reading.now) { $0.seq < found.event.seq }
         row.change(at: row.now(reading.now))
         try saveProgress(row)
         try record(.removed, of: key, at: row.updatedAt, seq: found.event.seq)
@@ -58,6 +60,7 @@ extension Writing {
         try row.fence.pass(epoch, at: reading.now)
         row.floor = row.tail
         row.events = 0
+        try voidSummaries(of: row.pk, at: reading.now) { _ in false }
         row.change(at: row.now(reading.now))
         try saveProgress(row)
         try record(.cleared, of: key, at: row.updatedAt)

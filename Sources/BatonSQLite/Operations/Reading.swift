@@ -16,7 +16,7 @@ struct Reading {
             """
             SELECT pk, app, user, id, status, version, created_ms, updated_ms, expires_ms, ttl, events,
                 tail_ms, tail_seq, floor_ms, floor_seq, requests, generation,
-                lease_policy, lease_epoch, lease_holder, lease_ms, log
+                lease_policy, lease_epoch, lease_holder, lease_ms, log, tokens
             FROM sessions WHERE app = ?1 AND user = ?2 AND id = ?3
             """)
         defer { statement.reset() }

@@ -12,7 +12,7 @@ extension Reading {
             while try statement.step() {
                 var (row, isBranched) = try statement.sessionRow()
                 if isBranched { row.segments = try segments(of: row.pk) }
-                rows.append((row, statement.profile(from: 22)))
+                rows.append((row, statement.profile(from: 23)))
             }
         }
         let hasMore = rows.count > query.limit
@@ -92,7 +92,7 @@ struct SessionListSQL {
         text = """
             SELECT s.pk, s.app, s.user, s.id, s.status, s.version, s.created_ms, s.updated_ms, s.expires_ms, s.ttl, s.events,
                 s.tail_ms, s.tail_seq, s.floor_ms, s.floor_seq, s.requests, s.generation,
-                s.lease_policy, s.lease_epoch, s.lease_holder, s.lease_ms, s.log,
+                s.lease_policy, s.lease_epoch, s.lease_holder, s.lease_ms, s.log, s.tokens,
                 p.title, p.active_agent, p.tags, p.metadata, p.participants
             FROM \(source) CROSS JOIN profiles p ON p.session = s.pk
             WHERE \(conditions.joined(separator: " AND "))

@@ -24,6 +24,9 @@ struct SessionRow {
     /// What its history is put together from; `nil` when it shows its own log and nothing else.
     var segments: Segments?
 
+    /// About how many tokens were ever appended.
+    var tokens = 0
+
     /// Never.
     static let never = Int.max
 
@@ -48,7 +51,8 @@ struct SessionRow {
             updatedAt: Timestamp(milliseconds: updatedAt),
             expiresAt: expiresAt == SessionRow.never ? nil : Timestamp(milliseconds: expiresAt), ttl: ttl, eventCount: events, tail: tail,
             floor: floor, generation: generation, tags: profile.tags, metadata: profile.metadata, participants: profile.participants,
-            activeAgent: profile.activeAgent, lease: fence.lease(at: now), leasePolicy: fence.policy, parent: segments?.ancestors.first)
+            activeAgent: profile.activeAgent, lease: fence.lease(at: now), leasePolicy: fence.policy, parent: segments?.ancestors.first,
+            tokens: tokens)
     }
 }
 
@@ -104,7 +108,7 @@ extension Statement {
             updatedAt: int(7), expiresAt: int(8), ttl: optionalInt(9), events: int(10), tail: Offset(milliseconds: int(11), seq: int(12)),
             floor: Offset(milliseconds: int(13), seq: int(14)), requests: int(15), generation: text(16),
             fence: Fence(policy: int(17) == 0 ? .exclusive : .advisory, epoch: int(18), holder: text(19), expires: int(20)),
-            log: optionalInt(21) ?? int(0))
+            log: optionalInt(21) ?? int(0), tokens: int(22))
     }
 
     private func key() throws(StoreError) -> SessionKey {

@@ -31,10 +31,11 @@ extension Writing {
         try db.run(
             """
             INSERT INTO sessions (pk, app, user, id, status, version, created_ms, updated_ms, expires_ms, ttl, events,
-                tail_ms, tail_seq, floor_ms, floor_seq, requests, generation, lease_policy, log)
-            VALUES (?1, ?2, ?3, ?4, 0, 1, ?5, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0, ?13, ?14, ?15)
+                tail_ms, tail_seq, floor_ms, floor_seq, requests, generation, lease_policy, log, tokens)
+            VALUES (?1, ?2, ?3, ?4, 0, 1, ?5, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0, ?13, ?14, ?15, ?16)
             """, row.pk, row.key.app, row.key.user, row.key.id, row.createdAt, row.expiresAt, row.ttl, row.events, row.tail.milliseconds,
-            row.tail.seq, row.floor.milliseconds, row.floor.seq, row.generation, row.fence.policy.number, row.segments.map { _ in row.log })
+            row.tail.seq, row.floor.milliseconds, row.floor.seq, row.generation, row.fence.policy.number, row.segments.map { _ in row.log },
+            row.tokens)
         try db.run(
             "INSERT INTO profiles (session, title, active_agent, tags, metadata, participants) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             row.pk, profile.title, profile.activeAgent, profile.encodedTags, profile.metadata, profile.participants)
@@ -123,10 +124,10 @@ extension Writing {
         try db.run(
             """
             UPDATE sessions SET version = ?2, updated_ms = ?3, expires_ms = ?4, events = ?5, tail_ms = ?6, tail_seq = ?7,
-                floor_ms = ?8, floor_seq = ?9, requests = ?10, lease_ms = ?11
+                floor_ms = ?8, floor_seq = ?9, requests = ?10, lease_ms = ?11, tokens = ?12
             WHERE pk = ?1
             """, row.pk, row.version, row.updatedAt, row.expiresAt, row.events, row.tail.milliseconds, row.tail.seq, row.floor.milliseconds,
-            row.floor.seq, row.requests, row.fence.expires)
+            row.floor.seq, row.requests, row.fence.expires, row.tokens)
     }
 
     private func save(_ row: SessionRow) throws(StoreError) {

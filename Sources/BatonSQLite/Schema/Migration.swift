@@ -11,6 +11,7 @@ extension Migration {
     static let all = [
         Migration(sql: layout1), Migration(sql: leases), Migration(sql: branches), Migration(sql: ledger), topics, Migration(sql: tracks),
         Migration(sql: traces),
+        Migration(sql: summaries),
     ]
 
     /// The span that published an event: its `traceparent`, and behind a space its `tracestate`. Those of sessions have it in their body.
@@ -256,5 +257,23 @@ extension Migration {
         );
         CREATE UNIQUE INDEX track_events_by_place ON track_events (track, seq);
         CREATE UNIQUE INDEX track_events_by_id ON track_events (track, id) WHERE id IS NOT NULL;
+        """
+
+    /// Summaries of sessions, one for each filter, and who makes the next: `held_ms` is until when. Without a summary `seq` is 0 and there is no body.
+    /// `sessions.tokens` counts what was ever appended.
+    private static let summaries = """
+        ALTER TABLE sessions ADD COLUMN tokens INTEGER NOT NULL DEFAULT 0;
+        CREATE TABLE summaries (
+            session INTEGER NOT NULL REFERENCES sessions (pk) ON DELETE CASCADE,
+            filter TEXT NOT NULL,
+            seq INTEGER NOT NULL,
+            ms INTEGER NOT NULL,
+            created_ms INTEGER NOT NULL,
+            epoch INTEGER NOT NULL,
+            held_ms INTEGER NOT NULL,
+            holder TEXT NOT NULL,
+            body TEXT
+        );
+        CREATE UNIQUE INDEX summaries_by_filter ON summaries (session, filter);
         """
 }

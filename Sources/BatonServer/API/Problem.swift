@@ -28,6 +28,7 @@ struct Problem: Error {
             case .tooLarge: 413
             case .idempotencyMismatch, .budgetExceeded, .refused: 422
             case .tooManyRequests: 429
+            case .summaryFailed: 502
             case .storeUnavailable, .closed, .cancelled, .unconfirmed: 503
             case .storeCorrupt, .storeIncompatible: 500
             case _ where error.code.rawValue.hasPrefix("invalid_") || error.code == .unknownField: 400

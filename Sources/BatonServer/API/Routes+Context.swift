@@ -12,7 +12,10 @@ extension Route {
                 .query("reserve", "integer", "How many of them are kept free for the answer; 0 by default."),
                 .query(
                     "strategy", "string",
-                    "truncate (default): the newest that fit; sliding: a window of the newest, 50 unless maxEvents says how many."),
+                    "truncate (default): the newest that fit; sliding: a window of the newest, 50 unless maxEvents says how many; summarize: the newest summary and what "
+                        + "came after what it covers; hybrid: the summary and the window, at least what it does not cover. Without a summary as truncate and sliding."
+                ),
+                .query("filter", "string", "Only events of this branch, those above and below it, and its summary."),
                 .query("overflow", "string", "Over the budget: compress (default) as the strategy says, truncate, or error."),
                 .query("minEvents", "integer", "At least this many of the newest events have to fit; 1 by default."),
                 .query("maxEvents", "integer", "At most this many events, system messages aside, 1 to 10000."),
@@ -33,6 +36,7 @@ extension Route {
             if try call.text("maxEvents") != nil { request.maximumEvents = try call.int("maxEvents", in: 1...ContextRequest.mostEvents, default: 1) }
             request.systemMessages = try call.choice("system", default: .leading)!
             if try call.text("userFirst") != nil { request.beginsWithUser = try call.bool("userFirst") }
+            request.filter = try call.text("filter").map { $0 == SummaryScope.wholeName ? "" : $0 } ?? ""
             request.model = try call.text("model")
             request.imageTokens = try call.int("imageTokens", in: 0...1_000_000, default: request.imageTokens)
             let context = try await api.store.context(of: call.session(), request)

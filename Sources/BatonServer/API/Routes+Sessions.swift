@@ -65,14 +65,13 @@ extension Route {
                 .query("types", "string", "Only events of one of these types, separated by commas."),
                 .query("branch", "string", "Only events of this branch."),
                 .query("tracks", "string", "true: its tracks, too; a number, 0 to 1000: with the last this many events of each."),
+                .query("summaries", "boolean", "true: its summaries, too."),
             ],
             responses: [(200, "Session")]
         ) { api, call in
             let query = SnapshotQuery(events: try call.int("events", in: 0...EventQuery.maximumLimit, default: 0), filter: try call.filter())
-            if let count = try call.trackCount() {
-                return .session(200, try await api.store.get(call.session(), query, tracks: count), withEvents: true)
-            }
-            return .session(200, try await api.store.get(call.session(), query), withEvents: true)
+            let (tracks, summaries) = (try call.trackCount(), try call.bool("summaries"))
+            return .session(200, try await api.store.get(call.session(), query, tracks: tracks, summaries: summaries), withEvents: true)
         },
         .write(
             .patch, session, "updateSession", "Change the session's own fields.",

@@ -198,6 +198,10 @@ private struct NothingStorage: Storage, WithoutTopics {
     func leaveLine(_ ticket: String, on key: SessionKey) throws(StoreError) { throw .noSession }
     func fork(_ key: SessionKey, _ draft: ForkDraft, to fork: SessionKey, epoch: Int?) throws(StoreError) -> SessionSnapshot { throw .noSession }
     func rewind(_ key: SessionKey, _ draft: RewindDraft) throws(StoreError) -> AppendReceipt { throw .noSession }
+    func summaries(of key: SessionKey) throws(StoreError) -> SummaryList { throw .noSession }
+    func claim(_ claim: SummaryClaim, of key: SessionKey) throws(StoreError) -> Int { throw .noSession }
+    func put(_ draft: SummaryDraft, of key: SessionKey, claim epoch: Int) throws(StoreError) -> Summary { throw .noSession }
+    func release(_ epoch: Int, ofSummary filter: String, of key: SessionKey) throws(StoreError) { throw .noSession }
     func lineage(of key: SessionKey) throws(StoreError) -> Lineage { throw .noSession }
     func compare(_ key: SessionKey, with other: SessionKey) throws(StoreError) -> BranchComparison { throw .noSession }
     func reserve(_ reservation: ToolReservation, in key: SessionKey, epoch: Int?) throws(StoreError) -> (call: ToolCall, granted: Bool) {

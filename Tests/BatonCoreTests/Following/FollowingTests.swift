@@ -155,7 +155,7 @@ private final class CountingSink: EventSink {
 }
 
 /// Counts the reads of pages, and can be made to fail them.
-private final class CountingStorage: Storage, BranchForwarding, LedgerForwarding, TrackForwarding, WithoutTopics {
+final class CountingStorage: Storage, BranchForwarding, LedgerForwarding, TrackForwarding, WithoutTopics {
     private struct State {
         var reads = 0
         var refusals = 0

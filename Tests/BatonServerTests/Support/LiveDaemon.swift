@@ -15,7 +15,8 @@ struct LiveDaemon {
 
     init(
         policy: StorePolicy = StorePolicy(), store: StoreAddress = .memory, webHooks: WebHookPolicy = WebHookPolicy(),
-        hooks: Hooks = Hooks(), traces: TraceConfiguration? = nil, logger: Logger = .disabled, drain: Duration = .seconds(2)
+        hooks: Hooks = Hooks(), summaries: SummaryConfiguration? = nil, traces: TraceConfiguration? = nil, logger: Logger = .disabled,
+        drain: Duration = .seconds(2)
     ) async throws {
         var configuration = DaemonConfiguration(addresses: [.loopback(port: 0)], store: store)
         configuration.storeConfiguration.policy = policy
@@ -23,6 +24,7 @@ struct LiveDaemon {
         configuration.hooks = hooks
         configuration.traces = traces
         configuration.webHooks = webHooks
+        configuration.summaries = summaries
         daemon = try await Daemon(configuration, logger: logger)
         var connections = HTTPClient.Configuration()
         connections.maximumConnections = 256

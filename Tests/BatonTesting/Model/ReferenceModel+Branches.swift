@@ -21,7 +21,8 @@ extension ReferenceModel.Contents {
                 expiresAt: fields.ttl.map { now.adding(seconds: $0) }, ttl: fields.ttl, eventCount: 0, tail: cut, floor: floor,
                 generation: Randomness.generation(), tags: fields.tags, metadata: fields.metadata, participants: fields.participants,
                 activeAgent: fields.activeAgent, leasePolicy: fence.policy,
-                parent: BranchPoint(session: key.id, generation: parent.record.generation, at: cut)), fence: Fence(policy: fence.policy))
+                parent: BranchPoint(session: key.id, generation: parent.record.generation, at: cut), tokens: parent.record.tokens),
+            fence: Fence(policy: fence.policy))
         child.state = parent.state
         for (key, value) in draft.state { child.state[key] = value.isNull ? nil : value }
         child.log = parent.log.filter { $0.seq <= seq }
@@ -48,6 +49,10 @@ extension ReferenceModel.Contents {
         try session.check(place)
         sessions[index].rewinds.append((session.record.lastSeq + 1, place.seq))
         let entry = try store(History.rewindEvent(to: place.seq), inSessionAt: index, at: now(for: session.record))
+        let shown = sessions[index].shown(through: sessions[index].record.lastSeq)
+        let floor = session.record.floor.seq
+        let wasShown = place.seq <= floor || session.shown(through: session.record.lastSeq).contains(place.seq)
+        voidSummaries(ofSessionAt: index) { $0.seq <= floor ? wasShown : shown.contains($0.seq) }
         sessions[index].trim(to: policy.maximumEvents)
         recordChange(ofSessionAt: index)
         return AppendReceipt(entries: [entry], version: sessions[index].record.version, tail: sessions[index].record.tail)

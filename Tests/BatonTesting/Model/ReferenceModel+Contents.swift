@@ -38,6 +38,8 @@ extension ReferenceModel {
         var approvals: [Approval] = []
         /// Tracks, those whose lifetime is over among them.
         var tracks: [StoredTrack] = []
+        /// Summaries and the claims of those that are being made.
+        var summaries: [StoredSummary] = []
     }
 
     struct Answer {

@@ -1,7 +1,7 @@
 internal import BatonCore
 
 extension ReferenceModel.Contents {
-    mutating func append(_ batch: EventBatch, to key: SessionKey, isFenced: Bool = true) throws(StoreError) -> AppendReceipt {
+    mutating func append(_ batch: EventBatch, to key: SessionKey, isNotice: Bool = false) throws(StoreError) -> AppendReceipt {
         let living = indexOfLiving(key)
         guard living != nil || batch.createsSession else { throw StoreError.noSession }
 
@@ -27,7 +27,7 @@ extension ReferenceModel.Contents {
         }
 
         var fence = living.map { sessions[$0].fence } ?? Fence()
-        if isFenced { try fence.pass(batch.epoch, at: clock.milliseconds) }
+        if !isNotice { try fence.pass(batch.epoch, at: clock.milliseconds) }
         let seq = living.map { sessions[$0].record.lastSeq } ?? 0
         if let expected = batch.expectedSeq, expected != seq {
             throw StoreError(.preconditionFailed, "the session is at another seq", detail: .current(seq))
@@ -47,6 +47,7 @@ extension ReferenceModel.Contents {
                 entries.append(AppendReceipt.Entry(id: id, offset: place, isDuplicate: true))
             } else {
                 let entry = try store(draft, inSessionAt: index, at: now)
+                if !isNotice { sessions[index].record.tokens += draft.tokens }
                 earlier[Array(entry.id.utf8)] = entry.offset
                 entries.append(entry)
             }

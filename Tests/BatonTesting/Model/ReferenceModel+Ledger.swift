@@ -72,7 +72,7 @@ extension ReferenceModel {
             }
             try model.sessions[index].fence.pass(epoch, at: model.clock.milliseconds)
             model.sessions[index].approvals.append(approval)
-            _ = try model.append(EventBatch([event]), to: key, isFenced: false)
+            _ = try model.append(EventBatch([event]), to: key, isNotice: true)
             return (approval, true)
         }
     }
@@ -88,7 +88,7 @@ extension ReferenceModel {
             let stored = model.sessions[index].approvals[place].asOf(model.clock)
             guard let approval = try stored.applying(decision, at: model.now(for: model.sessions[index].record)) else { return stored }
             model.sessions[index].approvals[place] = approval
-            _ = try model.append(EventBatch([event]), to: key, isFenced: false)
+            _ = try model.append(EventBatch([event]), to: key, isNotice: true)
             return approval
         }
     }

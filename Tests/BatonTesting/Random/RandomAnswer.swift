@@ -14,6 +14,7 @@ enum RandomAnswer: Equatable, Sendable {
     case seen(SessionState)
     case lease(Lease)
     case lineage(Lineage)
+    case summaries(SummaryList)
     case comparison(BranchComparison)
     case failure(StoreError.Code, StoreError.Detail)
 
@@ -39,6 +40,9 @@ enum RandomAnswer: Equatable, Sendable {
         }
         switch self {
         case .nothing, .flag, .state, .seen, .lease, .comparison: return self
+        case .summaries(var list):
+            list.generation = generation(list.generation)
+            return .summaries(list)
         case .lineage(var lineage):
             lineage.ancestors = lineage.ancestors.map(point)
             return .lineage(lineage)

@@ -61,7 +61,7 @@ struct RandomRun {
             for key in RandomStep.keys {
                 for part in [
                     RandomStep.session(key, SnapshotQuery(events: 1000)), .events(key, EventQuery(limit: 1000), after: nil, before: nil),
-                    .events(key, EventQuery(limit: 1000, order: .desc, view: .log), after: nil, before: nil), .lineage(key),
+                    .events(key, EventQuery(limit: 1000, order: .desc, view: .log), after: nil, before: nil), .lineage(key), .summaries(key),
                 ] {
                     if let text = await compare(part) { return text }
                 }
@@ -199,6 +199,12 @@ struct RandomRun {
                 try await storage.rewind(
                     key, RewindDraft(to: cursor(place, key), expectedSeq: expected.map { max(0, $0.distance + (seq ?? 0)) }, epoch: epoch)))
         case .lineage(let key): return .lineage(try await storage.lineage(of: key))
+        case .summaries(let key): return .summaries(try await storage.summaries(of: key))
+        case .summarize(let key, let filter, let seq):
+            let claim = try await storage.claim(SummaryClaim(filter: filter, holder: "h", ttlMilliseconds: 1500, steals: true), of: key)
+            _ = try await storage.put(
+                SummaryDraft(filter: filter, text: "through \(seq)", boundary: Offset(milliseconds: 1, seq: seq)), of: key, claim: claim)
+            return .summaries(try await storage.summaries(of: key))
         case .compare(let key, let other): return .comparison(try await storage.compare(key, with: other))
         }
     }

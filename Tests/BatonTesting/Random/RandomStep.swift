@@ -25,6 +25,9 @@ enum RandomStep: Sendable {
     case fork(SessionKey, RandomPlace?, to: SessionKey, deleting: Bool, ForkDraft)
     case rewind(SessionKey, RandomPlace, expected: RandomNumber?)
     case lineage(SessionKey)
+    /// A summary up to a seq is claimed and stored.
+    case summarize(SessionKey, filter: String, through: Int)
+    case summaries(SessionKey)
     case compare(SessionKey, with: SessionKey)
     case acquire(SessionKey, LeaseRequest)
     case renew(SessionKey, RandomEpoch, milliseconds: Int)
@@ -131,7 +134,7 @@ extension RandomStep {
         // Most of what happens, happens in two sessions.
         let key = chance(75, &random) ? keys[Int.random(in: 0..<3, using: &random)] : pick(keys, &random)
         if chance(12, &random) { return leaseStep(key, using: &random) }
-        switch Int.random(in: 0..<116, using: &random) {
+        switch Int.random(in: 0..<122, using: &random) {
         case 0..<9:
             let seconds = pick([0, 0, 1, 1, 1, 2, 5, 10, 20, 31, -1, -5, -3600], &random)
             return .clock(milliseconds: seconds * 1000 + pick([0, 0, 1, 999, -1], &random))
@@ -193,6 +196,8 @@ extension RandomStep {
         case 106..<111:
             return .rewind(key, place(&random), expected: chance(20, &random) ? RandomNumber(distance: pick([0, 0, 1], &random)) : nil)
         case 111..<112: return .lineage(key)
+        case 116..<120: return .summarize(key, filter: pick(["", "f", "é"], &random), through: Int.random(in: 1...12, using: &random))
+        case 120..<122: return .summaries(key)
         case 112..<114: return .compare(key, with: relative(of: key, &random))
         default: return .compareAll
         }
