@@ -42,8 +42,16 @@ public protocol EventSink<Element>: AnyObject, Sendable {
     /// where the last accepted delivery ended.
     func push(_ delivery: EventDelivery<Element>) -> Bool
 
+    /// The reader stands at another place, and there was nothing for it on the way: a filter left out what was there.
+    func moved(to place: String)
+
     /// Nothing follows. Called at most once, and not after the follower was cancelled.
     func end(_ ending: FollowEnding)
+}
+
+extension EventSink {
+    /// Nothing to do for a reader that keeps no place of its own.
+    public func moved(to place: String) {}
 }
 
 /// Why nothing follows any more.

@@ -7,7 +7,7 @@ public protocol FollowedLog: SendableMetatype {
     /// What it holds.
     associatedtype Element: Sendable
     /// Where a reader stands.
-    associatedtype Place: Hashable & Sendable
+    associatedtype Place: Hashable & Sendable & CustomStringConvertible
     /// Which events a reader wants.
     associatedtype Filter: Sendable
 

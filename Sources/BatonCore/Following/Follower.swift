@@ -54,12 +54,16 @@ public final class Follower<Log: FollowedLog>: Sendable {
         var failures = 0
         while let (cursor, generation, sink) = state.withLock({ state in state.sink.map { (state.cursor, state.generation, $0) } }) {
             do throws(StoreError) {
+                let isFirst = firstPage.withLock { $0 != nil }
                 let page = try await nextPage(after: cursor)
                 failures = 0
                 if let gone = Log.refusal(of: page, after: generation) { return finish(.resync(gone)) }
                 if !page.events.isEmpty {
                     do { try await sink.write(EventDelivery(page.events)) } catch { return finish(nil) }
                 }
+                // The first page also tells a reader that began at a moment, or now, where that was.
+                let known = page.events.last.map(Log.place(of:)) ?? (isFirst ? nil : cursor)
+                if page.next != known { sink.moved(to: page.next.description) }
                 state.withLock { state in
                     state.cursor = page.next
                     state.isInStep = false
@@ -93,10 +97,12 @@ public final class Follower<Log: FollowedLog>: Sendable {
             return catchUp()
         }
         let reached = Log.place(of: last)
+        let place = isInStep ? reached : Log.union(cursor, reached)
         state.withLock { state in
-            state.cursor = isInStep ? reached : Log.union(cursor, reached)
+            state.cursor = place
             state.isInStep = isInStep || Log.reaches(reached, cursor)
         }
+        if wanted.isEmpty { sink.moved(to: place.description) }
     }
 
     func end(_ ending: FollowEnding) { finish(ending) }

@@ -37,6 +37,12 @@ public struct EventStreamEncoder: Sendable {
         self.event(id: event.id.isEmpty ? nil : event.id, name: event.name == "message" ? nil : event.name, data: event.data)
     }
 
+    /// Moves the reader's last id without an event for it (WHATWG HTML §9.2.6: a block without data sets the id and dispatches nothing).
+    public mutating func id(_ id: String) {
+        field("id: ", id)
+        bytes.append(.lineFeed)
+    }
+
     /// Adds a comment, which readers ignore.
     public mutating func comment(_ text: String) {
         field(": ", text)

@@ -47,14 +47,19 @@ extension Call {
 /// comes back with its last id.
 private final class SessionStreamSink: EventSink {
     private let stream: ResponseStream
+    private let place = StreamPlace()
 
     init(_ stream: ResponseStream) { self.stream = stream }
 
+    func moved(to place: String) { self.place.moved(to: place, on: stream) }
+
     func write(_ delivery: EventDelivery<Event>) async throws {
+        place.passed()
         try await stream.write(delivery.rendered(as: SessionStreamEncoder()))
     }
 
     func push(_ delivery: EventDelivery<Event>) -> Bool {
+        place.passed()
         stream.push(delivery.rendered(as: SessionStreamEncoder()))
         return true
     }

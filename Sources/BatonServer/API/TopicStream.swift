@@ -32,6 +32,9 @@ extension API {
 private final class TopicStreamSink: EventSink {
     private let stream: ResponseStream
     private let encoder: TopicStreamEncoder
+    private let place = StreamPlace()
+
+    func moved(to place: String) { self.place.moved(to: place, on: stream) }
 
     init(_ stream: ResponseStream, _ encoder: TopicStreamEncoder) {
         self.stream = stream
@@ -39,10 +42,12 @@ private final class TopicStreamSink: EventSink {
     }
 
     func write(_ delivery: EventDelivery<TopicEvent>) async throws {
+        place.passed()
         try await stream.write(delivery.rendered(as: encoder))
     }
 
     func push(_ delivery: EventDelivery<TopicEvent>) -> Bool {
+        place.passed()
         stream.push(delivery.rendered(as: encoder))
         return true
     }

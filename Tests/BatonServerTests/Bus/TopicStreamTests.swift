@@ -63,6 +63,36 @@ struct TopicStreamTests {
         await live.stop()
     }
 
+    @Test("a stream whose filter leaves out everything still says where it stands, so that its reader need not begin anew")
+    func place() async throws {
+        let live = try await LiveDaemon()
+        _ = try await live.send(.put, "/v1/topics/t", #"{"retention":{"maxEvents":3,"policy":"strict"}}"#)
+        try await publish(live, 1...3)
+        let reply = try await live.client.stream(
+            Request(.get, Self.events, query: "after=now&types=y", headers: ["Accept": "text/event-stream"]))
+        var parser = EventStreamParser()
+        var shown = 0
+        var last = 3
+        for try await bytes in reply.body {
+            try parser.parse(bytes.span) { _ in shown += 1 }
+            guard let place = Offset(parser.lastEventID)?.seq else { continue }
+            if place >= 9 { break }
+            // Whatever it has said, more is published and trimmed behind it, until it has moved over all of that.
+            if place == last {
+                try await publish(live, (last + 1)...(last + 3))
+                last += 3
+            }
+        }
+        #expect(shown == 0)
+        let first = try await live.send(.get, "/v1/topics/t")
+        #expect(try JSON(first.body)["earliest"]?.stringValue.flatMap { Offset($0) }?.seq ?? 0 >= 6)
+        async let rest = live.follow(Self.events, until: 1, after: parser.lastEventID, query: "types=y")
+        try #require(await isFollowed(live))
+        try await publish(live, 100...100, type: "y")
+        #expect(try await rest.map(\.name) == ["event"])
+        await live.stop()
+    }
+
     @Test("a cursor that was trimmed away, or is of an earlier topic of the name, is answered with a resync that says where to go on")
     func resync() async throws {
         let live = try await LiveDaemon()
