@@ -60,9 +60,12 @@ struct ProcessTests {
             try await cycle()
             #expect(await eventually { !threadNames().contains { $0.hasPrefix("baton-") } })
             let descriptors = count("/proc/self/fd")
-            for _ in 0..<3 { try await cycle() }
+            let cycles = 6
+            for _ in 0..<cycles { try await cycle() }
+            // The runtime may open something for itself whenever it first needs it; what is left behind by every cycle would be more.
             #expect(
-                await eventually(within: .seconds(3)) { count("/proc/self/fd") <= descriptors }, "\(descriptors) then \(entries("/proc/self/fd"))")
+                await eventually(within: .seconds(3)) { count("/proc/self/fd") < descriptors + cycles / 2 },
+                "\(descriptors) then \(entries("/proc/self/fd"))")
             #expect(await eventually(within: .seconds(3)) { !threadNames().contains { $0.hasPrefix("baton-") } }, "\(threadNames())")
         }
     }
