@@ -3,7 +3,7 @@
 /// One of them asks the storage at a time, when there may be something: a hundred waiting consumers cost one question for each event and not
 /// a hundred. A value without I/O: every method says whom to wake, ``WaitingLines`` does it.
 struct WaitingLine {
-    /// One that waits.
+    /// One that waits. No number is given twice.
     typealias Ticket = Int
 
     /// What one that waits does next.
@@ -20,7 +20,6 @@ struct WaitingLine {
 
     private var order: [Ticket] = []
     private var over: Set<Ticket> = []
-    private var next: Ticket = 0
     /// Who asks now. A hint that comes meanwhile makes it ask again: what it was told may be older than the hint.
     private(set) var asking: Ticket?
     private var isHinted = false
@@ -28,12 +27,8 @@ struct WaitingLine {
 
     var isEmpty: Bool { order.isEmpty }
 
-    /// Stands in line.
-    mutating func join() -> Ticket {
-        next += 1
-        order.append(next)
-        return next
-    }
+    /// Stands in line, behind all others.
+    mutating func join(_ ticket: Ticket) { order.append(ticket) }
 
     /// Something may be there. Whom to wake.
     mutating func hint() -> Ticket? {

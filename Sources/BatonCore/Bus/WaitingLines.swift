@@ -20,6 +20,8 @@ final class WaitingLines: Sendable {
 
     private struct State {
         var lines: [Key: Line] = [:]
+        /// Counted over all lines that ever were: a timer that is late finds its own ticket or none, also in a line that was begun anew.
+        var tickets: WaitingLine.Ticket = 0
         var observation: StorageObservation?
         var isClosed = false
         /// Nobody waits any longer; questions are still answered.
@@ -51,7 +53,7 @@ final class WaitingLines: Sendable {
         var mayBeMore = false
         defer { leave(key, ticket, mayBeMore: mayBeMore) }
         let timer = Task { [weak self] in
-            try? await Task.sleep(until: deadline)
+            guard (try? await Task.sleep(until: deadline)) != nil else { return }
             self?.expire(key, ticket)
         }
         defer { timer.cancel() }
@@ -112,7 +114,9 @@ final class WaitingLines: Sendable {
             if state.isClosed { throw StoreError.storeClosed }
             var line = state.lines[key] ?? Line()
             line.uses += 1
-            let ticket = line.line.join()
+            state.tickets += 1
+            let ticket = state.tickets
+            line.line.join(ticket)
             let needsWatch = line.watch == nil
             state.lines[key] = line
             return (ticket, needsWatch, state.observation == nil)

@@ -56,6 +56,22 @@ struct ConsumingTests {
         }
     }
 
+    @Test("a wait that has got something does not end the one that comes after it")
+    func waitingAgain() async throws {
+        try await withGroup { topic, group in
+            let rounds = 300
+            // Half of the events are there before they are asked for, the others come while somebody waits.
+            for _ in 0..<rounds {
+                try await publish(1, to: topic)
+                #expect(try await group.receive(wait: .seconds(30), as: "c").deliveries.count == 1)
+                let next = Task { try await group.receive(wait: .seconds(30), as: "c").deliveries.count }
+                _ = await eventually(within: .milliseconds(20)) { topic.store.gauges.contains { $0.name == "waiting_consumers" && $0.value == 1 } }
+                try await publish(1, to: topic)
+                #expect(try await next.value == 1)
+            }
+        }
+    }
+
     @Test("a wait that is over, or cancelled, gives nothing and takes nothing")
     func waitingInVain() async throws {
         try await withGroup { topic, group in
