@@ -36,7 +36,7 @@ package enum BatonCommand {
         options: CommonOptions.declarations,
         commands: [
             .serve, .sessions, .append, .events, .tail, .context, .state, .lease, .tools, .approvals, .tracks, .summaries, .topics, .signals,
-            .webHooks, .spool, .tokens, .doctor, .completion, .manual, .version,
+            .webHooks, .spool, .tokens, .doctor, .bench, .completion, .manual, .version,
         ])
 
     @MainActor

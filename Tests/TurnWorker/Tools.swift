@@ -32,7 +32,8 @@ struct Tools {
                     if Int.random(in: 0..<8) == 0 { throw Failure() }
                     TurnWorker.say("\(session.key.id) \(key) \(nonce)", to: file)
                     await TurnWorker.pause(0...2000)
-                    try await tell(#"[{"type":"tool_result","tool_use_id":"\#(nonce)","content":"done"}]"#, as: "user")
+                    // It has happened, whether that can be told or not: an error now would say that it has not.
+                    try? await tell(#"[{"type":"tool_result","tool_use_id":"\#(nonce)","content":"done"}]"#, as: "user")
                     return JSON(string: nonce)
                 }
                 TurnWorker.say("\(session.key.id) \(key) \(result.stringValue ?? "?")")

@@ -9,13 +9,14 @@ import Darwin
 
 /// A worker that does one thing in the same sessions as others until it is killed: `TurnWorker turns|tools|approvals ADDRESS APP HOLDER SESSIONS …`.
 ///
-/// What was acknowledged to it is a line on standard output.
+/// What was acknowledged to it is a line on standard output. `TURN_DURABILITY` says when something is: see `Durability`.
 @main
 enum TurnWorker {
     static func main() async throws {
         let arguments = CommandLine.arguments
         guard arguments.count >= 6, let sessions = Int(arguments[5]) else { return usage() }
-        let store = try await SessionStore.open(arguments[2])
+        let durability = try getenv("TURN_DURABILITY").map { text in try Durability(String(cString: text)) }
+        let store = try await SessionStore.open(arguments[2], configuration: StoreConfiguration(durability: durability))
         let (app, holder, more) = (arguments[3], arguments[4], Array(arguments.dropFirst(6)))
         await withTaskGroup { group in
             for number in 0..<sessions {

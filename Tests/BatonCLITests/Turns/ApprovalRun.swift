@@ -10,6 +10,12 @@ struct ApprovalRun {
     let workers: Int
     let sessions: Int
     let faults: Int
+    /// Of what the workers write; that of their store unless given.
+    var durability: String? = nil
+    /// Happens to the server in the middle.
+    var outage: () async throws -> Void = {}
+    /// Whether who waits for an answer may be told one that a failover then loses: reading waits for no replica.
+    var answersMayBeLost = false
 
     /// What came of it.
     struct Report: CustomStringConvertible {
@@ -39,7 +45,8 @@ struct ApprovalRun {
         let keys = try (0..<sessions).map { try SessionKey(app: app, user: "u", id: "s\($0)") }
         for key in keys { _ = try await store.create(key) }
         let (lines, _) = try await WorkerCrew.run(
-            ["approvals", address, app], ["\(sessions)"], workers: workers, faults: faults, seed: seed, progress: 8 * sessions)
+            ["approvals", address, app], ["\(sessions)"], workers: workers, faults: faults, seed: seed, progress: 8 * sessions,
+            durability: durability, outage: outage)
         var report = Report(faults: faults)
         for key in keys { try await check(key, in: store, lines.filter { $0.count == 5 && $0[1] == key.id }, &report) }
         await store.close()
@@ -61,7 +68,7 @@ struct ApprovalRun {
         while case let page = try await store.approvals(in: key, after: approvals.last?.key), !page.isEmpty { approvals += page }
         for approval in approvals {
             let place = "\(approval.key) of \(key.id), seed \(seed)"
-            let answers = Set((told[approval.key] ?? []).map { Array($0[3...]) })
+            let answers = Set((told[approval.key] ?? []).filter { !answersMayBeLost || $0[0] == "decided" }.map { Array($0[3...]) })
             report.decisions += told[approval.key]?.filter { $0[0] == "decided" }.count ?? 0
             report.answers += told[approval.key]?.filter { $0[0] == "answer" }.count ?? 0
             if approval.status == .decided {

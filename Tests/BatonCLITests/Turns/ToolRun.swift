@@ -13,6 +13,10 @@ struct ToolRun {
     let faults: Int
     /// Where the effects are written to.
     let directory: String
+    /// Of what the workers write; that of their store unless given.
+    var durability: String? = nil
+    /// Happens to the server in the middle.
+    var outage: () async throws -> Void = {}
     private static let hold = 1000
 
     /// What came of it.
@@ -60,7 +64,8 @@ struct ToolRun {
         var report = Report(faults: faults)
         var turn = 0
         let (lines, killed) = try await WorkerCrew.run(
-            ["tools", address, app], ["\(sessions)", file, "\(Self.hold)"], workers: workers, faults: faults, seed: seed, progress: 4 * sessions
+            ["tools", address, app], ["\(sessions)", file, "\(Self.hold)"], workers: workers, faults: faults, seed: seed, progress: 4 * sessions,
+            durability: durability, outage: outage
         ) {
             // What a model is shown is whole at any moment.
             turn += 1

@@ -14,6 +14,10 @@ struct TurnRun {
     let sessions: Int
     /// How many workers are killed or stopped.
     let faults: Int
+    /// Of what the workers write; that of their store unless given.
+    var durability: String? = nil
+    /// Happens to the server in the middle.
+    var outage: () async throws -> Void = {}
     /// A lease lasts a second, which is the least.
     private static let ttl = 1000
     private static let parts = 4
@@ -45,8 +49,8 @@ struct TurnRun {
         let keys = try (0..<sessions).map { try SessionKey(app: app, user: "u", id: "s\($0)") }
         for key in keys { _ = try await store.create(key) }
         let (turns, _) = try await WorkerCrew.run(
-            ["turns", address, app], ["\(sessions)", "\(Self.parts)", "\(Self.ttl)"], workers: workers, faults: faults, seed: seed, progress: sessions
-        )
+            ["turns", address, app], ["\(sessions)", "\(Self.parts)", "\(Self.ttl)"], workers: workers, faults: faults, seed: seed,
+            progress: sessions, durability: durability, outage: outage)
 
         var report = Report(faults: faults)
         let told = turns.filter { $0.count == 3 }.map { (session: $0[0], turn: $0[1]) }

@@ -49,6 +49,64 @@ struct TurnTests {
         }
     }
 
+    // MARK: - A failover in the middle
+
+    /// A primary, a replica that takes its place in the middle of a run, and behind that another, which confirms what is written from then on.
+    ///
+    /// - Parameter run: one run with a seed, on stores at an address, with what happens in the middle.
+    private func checkFailover(
+        _ run: (_ seed: UInt64, _ address: String, _ outage: @escaping () async throws -> Void) async throws -> Void
+    ) async throws {
+        for seed in Self.firstSeed..<Self.firstSeed + UInt64(Self.runs) {
+            try await RedisReplication.with { servers in
+                try await RedisServer.with(["--repl-diskless-sync-delay", "0", "--replicaof", "127.0.0.1 \(servers.replica.port)"]) { last in
+                    try await servers.replica.isCopied(to: [last])
+                    try await run(seed, servers.address) { try await servers.failOver() }
+                }
+            }
+        }
+    }
+
+    private static let confirmed = "wait:1:5s"
+
+    @Test("turns that a replica has confirmed outlive the primary, and who is fenced stays fenced")
+    func turnsAcrossAFailover() async throws {
+        var total = TurnRun.Report()
+        try await checkFailover { seed, address, outage in
+            total += try await TurnRun(
+                address: address, seed: seed, workers: 4, sessions: 4, faults: 8, durability: Self.confirmed, outage: outage
+            ).check()
+        }
+        #expect(total.acknowledged > 0)
+        if Self.runs > 1 { print("turns across a failover: \(Self.runs) runs, \(total)") }
+    }
+
+    @Test("tools that a replica has confirmed run at most once across a failover")
+    func toolsAcrossAFailover() async throws {
+        var total = ToolRun.Report()
+        try await withTemporaryDirectory { directory in
+            try await checkFailover { seed, address, outage in
+                total += try await ToolRun(
+                    address: address, seed: seed, workers: 4, sessions: 2, faults: 6, directory: directory, durability: Self.confirmed, outage: outage
+                ).check()
+            }
+        }
+        #expect(total.effects > 0)
+        if Self.runs > 1 { print("tools across a failover: \(Self.runs) runs, \(total)") }
+    }
+
+    @Test("decisions that a replica has confirmed are the only ones, across a failover")
+    func approvalsAcrossAFailover() async throws {
+        var total = ApprovalRun.Report()
+        try await checkFailover { seed, address, outage in
+            total += try await ApprovalRun(
+                address: address, seed: seed, workers: 4, sessions: 2, faults: 6, durability: Self.confirmed, outage: outage, answersMayBeLost: true
+            ).check()
+        }
+        #expect(total.decided > 0)
+        if Self.runs > 1 { print("approvals across a failover: \(Self.runs) runs, \(total)") }
+    }
+
     // MARK: - Tools and approvals
 
     private func checkTools(_ name: String, workers: Int, sessions: Int, faults: Int, on address: String) async throws {

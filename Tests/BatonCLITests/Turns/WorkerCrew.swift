@@ -10,14 +10,17 @@ enum WorkerCrew {
     ///   - before: what the workers are told before their name.
     ///   - after: and behind it.
     ///   - progress: how many lines there have to be before the first fault, and again after the last.
+    ///   - durability: of what they write; that of their store unless given.
+    ///   - outage: happens behind half of the faults, while they work.
     ///   - meanwhile: is called again and again while they work.
     /// - Returns: the words of every line that they wrote, and how many were killed.
     static func run(
         _ before: [String], _ after: [String], workers: Int, faults: Int, seed: UInt64, progress: Int,
-        meanwhile: () async throws -> Void = {}
+        durability: String? = nil, outage: () async throws -> Void = {}, meanwhile: () async throws -> Void = {}
     ) async throws -> (lines: [[String]], killed: Int) {
         func start(_ number: Int) throws -> ChildProcess {
-            try ChildProcess(BuiltProduct.path("TurnWorker"), before + ["w\(number)"] + after)
+            try ChildProcess(
+                BuiltProduct.path("TurnWorker"), before + ["w\(number)"] + after, environment: durability.map { ["TURN_DURABILITY": $0] } ?? [:])
         }
         var random = SplitMix64(seed: seed)
         var processes = try (0..<workers).map { try start($0) }
@@ -33,7 +36,8 @@ enum WorkerCrew {
             for (worker, until) in stopped where until <= now { processes[worker].send(signal: SIGCONT) }
             stopped.removeAll { $0.until <= now }
         }
-        for _ in 0..<faults {
+        for fault in 0..<faults {
+            if fault == faults / 2 { try await outage() }
             let pause = ContinuousClock.now + .milliseconds(Int.random(in: 1...150, using: &random))
             while ContinuousClock.now < pause {
                 wake(at: .now)
