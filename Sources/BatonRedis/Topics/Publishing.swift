@@ -36,9 +36,18 @@ extension RedisStorage {
     }
 
     private func publish(_ batches: [TopicBatch], _ keys: TopicKeys) async throws(StoreError) -> [Result<PublishReceipt, StoreError>] {
-        var arguments: [RedisArgument] = [moment, "", "", .string(Randomness.generation()), RedisArgument(batches.count)]
-        arguments.reserveCapacity(5 + batches.reduce(0) { $0 + 5 + 5 * $1.events.count })
-        for batch in batches {
+        let singles = batches.indices.filter { batches[$0].isSingle }
+        let others = batches.indices.filter { !batches[$0].isSingle }
+        var arguments: [RedisArgument] = [
+            moment, "", "", .string(Randomness.generation()), RedisArgument(others.count), RedisArgument(singles.count),
+        ]
+        arguments.reserveCapacity(7 + 3 * singles.count + others.reduce(0) { $0 + 5 + 5 * batches[$1].events.count })
+        for event in singles.lazy.flatMap({ batches[$0].events }) {
+            arguments.append(.string(event.type))
+            arguments.append(.string(event.key ?? ""))
+            arguments.append(.bytes(event.data.bytes))
+        }
+        for batch in others.lazy.map({ batches[$0] }) {
             arguments.append(.string(batch.idempotencyKey ?? ""))
             arguments.append(batch.idempotencyKey == nil ? "" : RedisArgument(batch.fingerprint))
             arguments += trace(of: batch)
@@ -55,26 +64,42 @@ extension RedisStorage {
         let generation = try reply.text()
         let isNew = try reply.int() == 1
         let isMore = try reply.int() == 1
-        var results: [Result<PublishReceipt, StoreError>] = []
-        results.reserveCapacity(batches.count)
-        for batch in batches {
-            let answer = try reply.next()
+        func entry(_ event: TopicEventDraft, _ number: Int, _ milliseconds: Int) -> PublishReceipt.Entry {
+            // The magnitude as it is: nothing that a server answers ends the process.
+            let seq = Int(clamping: number.magnitude)
+            return PublishReceipt.Entry(
+                id: event.id ?? SessionRecord.madeID(generation: generation, seq: seq), seq: seq,
+                offset: TopicOffset(Offset(milliseconds: milliseconds, seq: seq)), time: Timestamp(milliseconds: milliseconds),
+                isDuplicate: number < 0)
+        }
+        func result(of batch: TopicBatch, _ answer: RedisReply) -> Result<PublishReceipt, StoreError> {
             do throws(StoreError) {
                 var parts = try ScriptReply(topic: answer)
                 var entries: [PublishReceipt.Entry] = []
                 entries.reserveCapacity(batch.events.count)
                 for event in batch.events {
-                    let seq = try parts.int()
-                    let milliseconds = try parts.int()
-                    entries.append(
-                        PublishReceipt.Entry(
-                            id: event.id ?? SessionRecord.madeID(generation: generation, seq: abs(seq)), seq: abs(seq),
-                            offset: TopicOffset(Offset(milliseconds: milliseconds, seq: abs(seq))), time: Timestamp(milliseconds: milliseconds),
-                            isDuplicate: seq < 0))
+                    let number = try parts.int()
+                    entries.append(entry(event, number, try parts.int()))
                 }
-                results.append(.success(PublishReceipt(entries: entries)))
-            } catch { results.append(.failure(error)) }
+                return .success(PublishReceipt(entries: entries))
+            } catch { return .failure(error) }
         }
+        var results = [Result<PublishReceipt, StoreError>](
+            repeating: .failure(StoreError.corrupt("the answer of a script")), count: batches.count)
+        let answer = try reply.next()
+        if let first = answer.elements?.first?.integer {
+            var parts = try ScriptReply(parts: answer)
+            _ = try parts.int()
+            let milliseconds = try parts.int()
+            for (count, index) in singles.enumerated() {
+                results[index] = .success(
+                    PublishReceipt(entries: batches[index].events.map { entry($0, Int(clamping: first) &+ count, milliseconds) }))
+            }
+        } else {
+            var parts = try ScriptReply(parts: answer)
+            for index in singles { results[index] = result(of: batches[index], try parts.next()) }
+        }
+        for index in others { results[index] = result(of: batches[index], try reply.next()) }
         if !generation.isEmpty, isNew || !bus.isRegistered(keys.name) { try await register(keys.name) }
         // After another retention there may be more to trim than one script should.
         if isMore { _ = try await trim(keys) }
@@ -110,5 +135,13 @@ extension RedisStorage {
                     time: Timestamp(milliseconds: place.milliseconds), isDuplicate: false))
         }
         return PublishReceipt(entries: entries)
+    }
+}
+
+extension TopicBatch {
+    /// Whether it is one event of which only type, key and data are known.
+    fileprivate var isSingle: Bool {
+        guard idempotencyKey == nil, trace == nil, events.count == 1, let event = events.first else { return false }
+        return event.id == nil && event.time == nil
     }
 }

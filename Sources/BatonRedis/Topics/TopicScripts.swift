@@ -4,12 +4,14 @@ internal import BatonRedisClient
 extension Scripts {
     /// Publishes batches of several callers, each on its own.
     ///
-    /// ARGV: 1 the moment or nothing, 2 token, 3 nothing or attempt and age, 4 a generation for a new topic, 5 how many batches; then for each
-    /// its idempotency key or nothing, its fingerprint, `traceparent` and `tracestate` or nothing, how many events, and for each event its id, type, key,
-    /// time (nothing where there is none) and data.
+    /// ARGV: 1 the moment or nothing, 2 token, 3 nothing or attempt and age, 4 a generation for a new topic, 5 how many batches, 6 how many single events
+    /// stand before them: batches of one event without an id, a time, a trace or an idempotency key. For each of these its type, key or nothing, and data. For
+    /// each batch its idempotency key or nothing, its fingerprint, `traceparent` and `tracestate` or nothing, how many events, and for each event its
+    /// id, type, key, time (nothing where there is none) and data.
     ///
-    /// Answers 0, the generation, 1 when the topic was made, 1 when more has to be trimmed; then for each batch an array: 0 and for each event its
-    /// number (negative for a duplicate) and milliseconds, or a refusal.
+    /// Answers 0, the generation, 1 when the topic was made, 1 when more has to be trimmed, number and milliseconds of the first single event when all
+    /// follow it, else for each what is answered for a batch; then for each batch an array: 0 and for each event its number (negative for a duplicate)
+    /// and milliseconds, or a refusal. Entries carry the token and which batch they are of, 0 for single events that follow each other.
     static let publish = Lua.script(
         Lua.clock, TopicLua.record,
         """
@@ -79,10 +81,10 @@ extension Scripts {
           end
           return low
         end
-        local function batch(index, request, print, at, count)
+        local function batch(args, index, request, print, at, count)
           local done, ids = stored[index], {}
           for i = 0, count - 1 do
-            if ARGV[at + 5 * i] ~= '' then ids[#ids + 1] = ARGV[at + 5 * i] end
+            if args[at + 5 * i] ~= '' then ids[#ids + 1] = args[at + 5 * i] end
           end
           local found = #ids > 0 and known(ids) or {}
           if not done and request ~= '' then
@@ -97,7 +99,7 @@ extension Scripts {
           end
           local reply, fresh, size, own, next = {0}, {}, 0, {}, done and done.first
           for i = 0, count - 1 do
-            local id = ARGV[at + 5 * i]
+            local id = args[at + 5 * i]
             local seq, ms
             if id ~= '' then
               if own[id] then
@@ -118,7 +120,7 @@ extension Scripts {
               reply[#reply + 1], reply[#reply + 2] = -seq, ms
             else
               fresh[#fresh + 1] = i
-              size = size + #ARGV[at + 5 * i + 4]
+              size = size + #args[at + 5 * i + 4]
               seq = t.seq + #fresh
               if id ~= '' then own[id] = seq end
               reply[#reply + 1], reply[#reply + 2] = seq, 0
@@ -147,14 +149,14 @@ extension Scripts {
             end
             if not t.generation then begin(t, ARGV[4]) end
             local named, mark = {}, token .. '-' .. index
-            local trace, state = ARGV[at - 3], ARGV[at - 2]
+            local trace, state = args[at - 3], args[at - 2]
             t.time = math.max(t.time, clock, earliest)
             local stamp = string.format('%.0f-', t.time)
             if t.seq == t.floor then t.oldest = t.time end
             for n, i in ipairs(fresh) do
               local from = at + 5 * i
               local entry = stamp .. string.format('%.0f', t.seq + n)
-              local id, type, key, time, data = ARGV[from], ARGV[from + 1], ARGV[from + 2], ARGV[from + 3], ARGV[from + 4]
+              local id, type, key, time, data = args[from], args[from + 1], args[from + 2], args[from + 3], args[from + 4]
               if id == '' and time == '' and trace == '' then
                 if key == '' then
                   redis.call('XADD', EVENTS, entry, 'type', type, 'data', data, 'request', mark)
@@ -193,10 +195,36 @@ extension Scripts {
           return reply
         end
 
-        local reply, at, events = {0, '', 0, 0}, 6, 0
+        local reply, singles = {0, '', 0, 0, {}}, tonumber(ARGV[6])
+        if stored[0] then
+          reply[5] = {stored[0].first, stored[0].ms}
+        elseif singles > 0 and ARGV[3] == '' and t.generation and not t.maxBytes and (not t.events or singles <= t.events)
+          and (not t.events or t.seq + singles - t.events <= t.floor) then
+          -- They need no room, so none of them is refused.
+          t.time = math.max(t.time, clock, earliest)
+          if t.seq == t.floor then t.oldest = t.time end
+          local stamp, mark, first, size = string.format('%.0f-', t.time), token .. '-0', t.seq + 1, 0
+          for i = 0, singles - 1 do
+            local type, key, data = ARGV[7 + 3 * i], ARGV[8 + 3 * i], ARGV[9 + 3 * i]
+            if key == '' then
+              redis.call('XADD', EVENTS, stamp .. string.format('%d', first + i), 'type', type, 'data', data, 'request', mark)
+            else
+              redis.call('XADD', EVENTS, stamp .. string.format('%d', first + i), 'type', type, 'key', key, 'data', data, 'request', mark)
+            end
+            size = size + #data
+          end
+          t.seq, t.bytes, t.isChanged = t.seq + singles, t.bytes + size, true
+          reply[5] = {first, t.time}
+        else
+          for i = 1, singles do
+            local at = 4 + 3 * i
+            reply[5][i] = batch({'', ARGV[at], ARGV[at + 1], '', ARGV[at + 2], [-2] = '', [-1] = ''}, i, '', '', 1, 1)
+          end
+        end
+        local at = 7 + 3 * singles
         for index = 1, tonumber(ARGV[5]) do
           local count = tonumber(ARGV[at + 4])
-          reply[4 + index] = batch(index, ARGV[at], ARGV[at + 1], at + 5, count)
+          reply[5 + index] = batch(ARGV, singles + index, ARGV[at], ARGV[at + 1], at + 5, count)
           at = at + 5 + 5 * count
         end
         if t.isChanged then
