@@ -24,7 +24,7 @@ public struct StorageContract: Sendable, CustomTestStringConvertible {
 
     /// The promises of the event bus.
     public static let bus: [StorageContract] =
-        publishing + topicPages + retention + sessionsTopic + groups + deadLetters + orderedGroups + signals + traces + messageEvents
+        publishing + topicPages + retention + sessionsTopic + groups + batches + deadLetters + orderedGroups + signals + traces + messageEvents
 
     /// The promise, in words.
     public var testDescription: String { name }

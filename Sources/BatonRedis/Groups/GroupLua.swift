@@ -4,8 +4,9 @@ internal import BatonCore
 /// with the next items after the group's position, and `fetch(q, id, r)` with an item that was handed out before, or nil and whether it is lost.
 ///
 /// Of a group at the key `G` there are: `G` a hash (settings, position, the last token, how many are lost, and what each consumer holds), `G:h` what is
-/// not finished (id → record), `G:d` when each of that is due, `G:o` its order; for ordered groups `G:k` keys that are busy and `G:p` what is parked
-/// behind them; `G:x` dead letters in order and `G:y` their contents, `G:b` events that were redriven.
+/// not finished (id → record), `G:o` its order, `G:f` what was handed out together and is still as it was then, see ``batches``, `G:d` when each of
+/// both is due; for ordered groups `G:k` keys that are busy and `G:p` what is parked behind them; `G:x` dead letters in order and `G:y` their contents,
+/// `G:b` events that were redriven.
 enum GroupLua {
     /// The length of a group's name is bounded, so names of consumers and groups stand in keys and fields as they are.
     static let core = """
@@ -21,12 +22,12 @@ enum GroupLua {
         -- Due times; of one millisecond in the order of the topic, as far as the digits go.
         local function score(due, order) return due * 1024 + order % 1024 end
         local function load(g, consumer)
-          local f = redis.call('HMGET', g, 'settings', 'position', 'token', 'lost', 'generation', 'ahead', 'c:' .. consumer)
+          local f = redis.call('HMGET', g, 'settings', 'position', 'token', 'lost', 'generation', 'ahead', 'c:' .. consumer, 'batched')
           if not f[1] then return nil end
           local max, lease, backoff, longest, ordered = string.match(f[1], '^(%d+) (%d+) (%d+) (%d+) (%d)$')
           return {g = g, settings = f[1], max = tonumber(max), lease = tonumber(lease), backoff = tonumber(backoff), longest = tonumber(longest),
             ordered = ordered == '1', position = f[2], token = tonumber(f[3]), lost = tonumber(f[4]), found = 0, generation = f[5],
-            ahead = tonumber(f[6] or 0), name = consumer, consumer = f[7], was = f, credits = {},
+            ahead = tonumber(f[6] or 0), name = consumer, consumer = f[7], batched = tonumber(f[8] or 0), batches = {}, was = f, credits = {},
             hset = {}, hdel = {}, dadd = {}, drem = {}, oadd = {}, orem = {}}
         end
         local function write(command, key, list)
@@ -59,7 +60,9 @@ enum GroupLua {
           end
           write('HDEL', q.g, old)
         end
+        local keepBatches
         local function save(q, isSeen)
+          keepBatches(q)
           flush(q)
           local f, changes = q.was, {}
           if f[2] ~= q.position then changes[1], changes[2] = 'position', q.position end
@@ -67,6 +70,7 @@ enum GroupLua {
           if tonumber(f[4]) ~= q.lost then changes[#changes + 1], changes[#changes + 2] = 'lost', string.format('%.0f', q.lost) end
           if f[5] ~= q.generation then changes[#changes + 1], changes[#changes + 2] = 'generation', q.generation end
           if tonumber(f[6] or 0) ~= q.ahead then changes[#changes + 1], changes[#changes + 2] = 'ahead', string.format('%.0f', q.ahead) end
+          if tonumber(f[8] or 0) ~= q.batched then changes[#changes + 1], changes[#changes + 2] = 'batched', string.format('%d', q.batched) end
           if isSeen then credit(q, q.name, 0) end
           if q.note then changes[#changes + 1], changes[#changes + 2] = q.note[1], q.note[2] end
           for name, count in pairs(q.credits) do
@@ -154,7 +158,10 @@ enum GroupLua {
           n = #q.dadd
           q.dadd[n + 1], q.dadd[n + 2] = score(r.due, orderOf(id)), id
         end
-        """
+        -- How many more events may be unfinished.
+        local function roomOf(q) return \(ConsumerGroup.pendingBound) - q.batched - redis.call('HLEN', q.g .. ':h') end
+
+        """ + batches
 
     /// `receive(q, limit)`: what comes back is due items with attempt and token, the token of the first new item, the new items, which have
     /// consecutive tokens, and when to look again.
@@ -167,6 +174,13 @@ enum GroupLua {
           local ids = redis.call('ZRANGEBYSCORE', q.g .. ':d', score(due, 0), score(due, 1023))
           local again = {}
           for _, id in ipairs(ids) do
+            local b = namedBatch(q, id)
+            if b and b.consumer == q.name and b.token >= first and b.token <= last then
+              entriesOf(b, function(seq, entry)
+                if isLeft(b, seq) then again[#again + 1] = {entry, 1, b.token + seq - b.seq} end
+                return true
+              end)
+            end
             local bytes = redis.call('HGET', q.g .. ':h', id)
             local r = bytes and readRecord(bytes)
             if r and r.consumer == q.name and r.token >= first and r.token <= last then
@@ -187,8 +201,10 @@ enum GroupLua {
               isCut = true
               break
             end
-            local records = redis.call('HMGET', q.g .. ':h', unpack(ids))
+            ids = overdue(q, ids, limit - #again)
+            local records = #ids > 0 and redis.call('HMGET', q.g .. ':h', unpack(ids))
             for i, id in ipairs(ids) do
+              if #again == limit then break end
               if not records[i] then
                 q.drem[#q.drem + 1] = id
               else
@@ -214,9 +230,12 @@ enum GroupLua {
             flush(q)
           end
           local first = q.token + 1
-          local room = math.min(limit - #again, \(ConsumerGroup.pendingBound) - redis.call('HLEN', q.g .. ':h'))
-          if room > 0 and not q.ordered and q.ahead == 0 then
-            fresh, isCut = take(q, room)
+          local room = math.min(limit - #again, roomOf(q))
+          local from = q.position
+          if room > 0 and not q.ordered and q.ahead == 0 then fresh, isCut = take(q, room) end
+          if #fresh > 0 and isRow(from, fresh) then
+            hold(q, from, #fresh, due)
+          elseif #fresh > 0 then
             local rest = struct.pack('>I6I2I2I2I2', due, 1, 0, #consumer, 0) .. consumer
             local hset, dadd, oadd = {}, {}, {}
             for i, item in ipairs(fresh) do
@@ -226,7 +245,7 @@ enum GroupLua {
               oadd[2 * i - 1], oadd[2 * i] = orderOf(id), id
             end
             q.token, q.hset, q.dadd, q.oadd = q.token + #fresh, hset, dadd, oadd
-          elseif room > 0 then
+          elseif room > 0 and (q.ordered or q.ahead > 0) then
             local scanned, isOver = 0, false
             while not isOver and #fresh < room do
               if scanned >= 1000 then
@@ -250,7 +269,7 @@ enum GroupLua {
                   -- It was redriven before the group came here.
                 elseif key ~= '' and (busy[i] or claimed[key]) then
                   park(q, id, {token = 0, attempt = 0, flags = 0, key = key, history = ''})
-                  room = math.min(room, \(ConsumerGroup.pendingBound) - redis.call('HLEN', q.g .. ':h'))
+                  room = math.min(room, roomOf(q))
                 else
                   if key ~= '' then
                     claimed[key] = true
@@ -285,68 +304,105 @@ enum GroupLua {
         end
         """
 
-    /// `settle(q, from, count, chance)`: settlements stand in ARGV from `from` on, each an id, six bytes of its token, and an action: `a`; `g` to give back; `e`
-    /// and milliseconds; `r`, a delay or nothing, and a reason; `t` and a reason. Answers a text with a letter for each: `d` done, `f` fenced.
+    /// `settle(q, from, count, chance)`: settlements stand in ARGV from `from` on, each an action, six bytes of a token, and for `a` how many that follow each
+    /// other in the topic and by their tokens, and their ids with spaces between; else the id and, for `e`, milliseconds, for `r` a delay or nothing and
+    /// a reason, for `t` a reason; `g` is to give back. Answers a text with a letter for each id: `d` done, `f` fenced.
     static let settling = """
         local function settled(q, request)
           local noted = redis.call('HGET', q.g, 's:' .. q.name)
           return noted and string.sub(noted, 1, #request) == request and string.sub(noted, #request + 1) or nil
         end
-        local function settle(q, from, count, chance, request)
-          local list, ids, outcomes = {}, {}, {}
-          for i = 1, count do
-            local s = {ARGV[from], ARGV[from + 1], ARGV[from + 2]}
-            from = from + 3
-            if s[3] == 'e' or s[3] == 't' then
-              s[4] = ARGV[from]
-              from = from + 1
-            elseif s[3] == 'r' then
-              s[5], s[4] = ARGV[from], ARGV[from + 1]
-              from = from + 2
-            end
-            list[i], ids[i] = s, s[1]
+        -- Settles what has a record. `bytes` is the record; `i` tells settlements of one call apart.
+        local function settleRecord(q, s, bytes, i, chance)
+          local r = bytes and string.sub(bytes, 1, 6) == s.token and readRecord(bytes)
+          if not r or r.consumer ~= q.name or r.consumer == '' then return 'f' end
+          local id, action = s.id, s.action
+          if action == 'e' then
+            r.due = clock + tonumber(s.more)
+            store(q, id, r)
+            return 'd'
           end
-          local records, seen = redis.call('HMGET', q.g .. ':h', unpack(ids)), {}
-          for i, s in ipairs(list) do
-            local id, action = s[1], s[3]
-            local bytes = records[i]
-            if seen[id] then
-              flush(q)
-              bytes = redis.call('HGET', q.g .. ':h', id)
-            end
-            seen[id] = true
-            local r = bytes and string.sub(bytes, 1, 6) == s[2] and readRecord(bytes)
-            if not r or r.consumer ~= q.name or r.consumer == '' then
-              outcomes[i] = 'f'
+          credit(q, r.consumer, -1)
+          if action == 'a' then
+            drop(q, id, r)
+          elseif action == 'g' then
+            r.due, r.consumer, r.attempt, q.isReleased = clock, '', r.attempt - 1, true
+            store(q, id, r)
+          else
+            fail(r, r.consumer, clock, s.reason)
+            if action == 't' or r.attempt >= q.max then
+              bury(q, id, r, s.reason)
             else
-              outcomes[i] = 'd'
-              if action == 'e' then
-                r.due = clock + tonumber(s[4])
-                store(q, id, r)
-              else
-                credit(q, r.consumer, -1)
-                if action == 'a' then
-                  drop(q, id, r)
-                elseif action == 'g' then
-                  r.due, r.consumer, r.attempt, q.isReleased = clock, '', r.attempt - 1, true
-                  store(q, id, r)
-                else
-                  fail(r, r.consumer, clock, s[4])
-                  if action == 't' or r.attempt >= q.max then
-                    bury(q, id, r, s[4])
-                  else
-                    local delay = tonumber(s[5])
-                    if not delay then
-                      local longest = math.min(q.backoff * 2 ^ math.min(r.attempt - 1, 32), q.longest)
-                      local part = (chance + i * 0.6180339887) % 1
-                      delay = math.floor(longest / 2) + math.floor((longest - math.floor(longest / 2)) * part)
-                    end
-                    if delay == 0 then q.isReleased = true end
-                    r.due, r.consumer = clock + delay, ''
-                    store(q, id, r)
-                  end
-                end
+              local delay = tonumber(s.more)
+              if not delay then
+                local longest = math.min(q.backoff * 2 ^ math.min(r.attempt - 1, 32), q.longest)
+                local part = (chance + i * 0.6180339887) % 1
+                delay = math.floor(longest / 2) + math.floor((longest - math.floor(longest / 2)) * part)
               end
+              if delay == 0 then q.isReleased = true end
+              r.due, r.consumer = clock + delay, ''
+              store(q, id, r)
+            end
+          end
+          return 'd'
+        end
+        local function settle(q, from, count, chance, request)
+          local list, ids, outcomes, records, seen = {}, {}, {}, {}, {}
+          for i = 1, count do
+            local s = {action = ARGV[from], token = ARGV[from + 1], id = ARGV[from + 2]}
+            from = from + 3
+            if s.action == 'a' then
+              s.id, s.count, from = ARGV[from], tonumber(s.id), from + 1
+            elseif s.action == 'e' then
+              s.more, from = ARGV[from], from + 1
+            elseif s.action == 't' then
+              s.reason, from = ARGV[from], from + 1
+            elseif s.action == 'r' then
+              s.more, s.reason, from = ARGV[from], ARGV[from + 1], from + 2
+            end
+            if (s.count or 1) == 1 or batchOf(q, s) then
+              list[#list + 1] = s
+            else
+              local token = struct.unpack('>I6', s.token)
+              for id in string.gmatch(s.id, '[^ ]+') do
+                list[#list + 1] = {action = 'a', token = struct.pack('>I6', token), id = id, count = 1}
+                token = token + 1
+              end
+            end
+          end
+          for _, s in ipairs(list) do
+            if not batchOf(q, s) then ids[#ids + 1] = s.id end
+          end
+          for i, bytes in ipairs(#ids > 0 and redis.call('HMGET', q.g .. ':h', unpack(ids)) or {}) do records[ids[i]] = bytes end
+          local function one(s)
+            local b, seq = batchOf(q, s)
+            if b and s.action == 'a' then
+              finish(q, b, seq, 1)
+              return 'd'
+            end
+            if b then split(q, b, false, s.id) end
+            local bytes = records[s.id]
+            if b or seen[s.id] or bytes == nil then
+              flush(q)
+              bytes = redis.call('HGET', q.g .. ':h', s.id)
+            end
+            seen[s.id] = true
+            return settleRecord(q, s, bytes, #outcomes + 1, chance)
+          end
+          for _, s in ipairs(list) do
+            local b, seq = batchOf(q, s)
+            if b and s.action == 'a' then
+              finish(q, b, seq, s.count)
+              outcomes[#outcomes + 1] = string.rep('d', s.count)
+            elseif s.count and s.count > 1 then
+              -- What stood before it in this call has settled some of it.
+              local token = struct.unpack('>I6', s.token)
+              for id in string.gmatch(s.id, '[^ ]+') do
+                outcomes[#outcomes + 1] = one({action = 'a', token = struct.pack('>I6', token), id = id, count = 1})
+                token = token + 1
+              end
+            else
+              outcomes[#outcomes + 1] = one(s)
             end
           end
           local answer = table.concat(outcomes)
@@ -360,27 +416,28 @@ enum GroupLua {
     static let administration = """
         local function inspect(q)
           forget(q)
-          local first = redis.call('ZRANGE', q.g .. ':o', 0, 0)[1]
+          local first, b = redis.call('ZRANGE', q.g .. ':o', 0, 0)[1], firstBatch(q)
+          if b and (not first or b.seq < orderOf(first)) then first = idsOf(b, b.seq, 1)[1] end
           local fields, consumers = redis.call('HGETALL', q.g), {}
           for i = 1, #fields, 2 do
             if string.sub(fields[i], 1, 2) == 'c:' then
               consumers[#consumers + 1], consumers[#consumers + 2] = string.sub(fields[i], 3), fields[i + 1]
             end
           end
-          return {q.settings, q.position, q.lost, redis.call('HLEN', q.g .. ':h'), redis.call('ZCARD', q.g .. ':x'), first or '', consumers}
+          return {q.settings, q.position, q.lost, redis.call('HLEN', q.g .. ':h') + q.batched, redis.call('ZCARD', q.g .. ':x'), first or '', consumers}
         end
         clearHeld = function(q)
-          redis.call('UNLINK', q.g .. ':h', q.g .. ':d', q.g .. ':o', q.g .. ':k', q.g .. ':p', q.g .. ':b')
+          redis.call('UNLINK', q.g .. ':h', q.g .. ':f', q.g .. ':d', q.g .. ':o', q.g .. ':k', q.g .. ':p', q.g .. ':b')
           local fields = redis.call('HGETALL', q.g)
           for i = 1, #fields, 2 do
             if string.sub(fields[i], 1, 2) == 'c:' then
               redis.call('HSET', q.g, fields[i], '0 ' .. string.match(fields[i + 1], '%d+$'))
             end
           end
-          q.ahead = 0
+          q.ahead, q.batched, q.batches, q.recent = 0, 0, {}, nil
         end
         local function removeGroup(g)
-          return redis.call('UNLINK', g, g .. ':h', g .. ':d', g .. ':o', g .. ':k', g .. ':p', g .. ':b', g .. ':x', g .. ':y')
+          return redis.call('UNLINK', g, g .. ':h', g .. ':f', g .. ':d', g .. ':o', g .. ':k', g .. ':p', g .. ':b', g .. ':x', g .. ':y')
         end
         local function make(g, settings, position, generation)
           redis.call('HSET', g, 'settings', settings, 'position', position, 'token', '0', 'lost', '0', 'generation', generation)
@@ -390,14 +447,16 @@ enum GroupLua {
           return redis.call('ZRANGEBYSCORE', set, from, '+inf', 'LIMIT', 0, limit)
         end
         local function pendingPage(q, id, limit)
-          local ids, found = after(q.g .. ':o', id, limit), {}
-          if #ids == 0 then return found end
-          for i, bytes in ipairs(redis.call('HMGET', q.g .. ':h', unpack(ids))) do
+          local ids, rows, found = after(q.g .. ':o', id, limit), {}, {}
+          for i, bytes in ipairs(#ids > 0 and redis.call('HMGET', q.g .. ':h', unpack(ids)) or {}) do
             if bytes then
               local r = readRecord(bytes)
-              found[#found + 1] = {ids[i], r.consumer, r.flags >= 2 and 0 or r.attempt, r.due, r.history}
+              rows[#rows + 1] = {orderOf(ids[i]), {ids[i], r.consumer, r.flags >= 2 and 0 or r.attempt, r.due, r.history}}
             end
           end
+          for _, row in ipairs(batchedAfter(q, id == '' and 0 or orderOf(id), limit)) do rows[#rows + 1] = row end
+          table.sort(rows, function(a, b) return a[1] < b[1] end)
+          for i = 1, math.min(limit, #rows) do found[i] = rows[i][2] end
           return found
         end
         local function deadPage(q, id, limit)
@@ -431,9 +490,10 @@ enum GroupLua {
           end
         end
         local function redrive(q, ids)
-          local count, room = 0, \(ConsumerGroup.pendingBound) - redis.call('HLEN', q.g .. ':h')
+          local count, room = 0, roomOf(q)
           for _, id in ipairs(ids) do
-            if redis.call('HEXISTS', q.g .. ':h', id) == 1 then
+            local b = q.batched > 0 and batchAt(q, orderOf(id))
+            if redis.call('HEXISTS', q.g .. ':h', id) == 1 or b and isLeft(b, orderOf(id)) then
               discard(q, {id})
             elseif room > 0 then
               local time, reason, history, body = unpack(cmsgpack.unpack(redis.call('HGET', q.g .. ':y', id)))

@@ -8,7 +8,8 @@ extension Scripts {
             pieces.joined(separator: "\n"))
     }
 
-    /// ARGV: 3 the request, 4 nothing when it is sent for the first time, 5 how many. Answers 0, the generation and what ``GroupLua/receiving`` says.
+    /// ARGV: 3 the request, 4 nothing when it is sent for the first time, 5 how many, then nothing or what ``GroupLua/Quick/receive`` takes. Answers 0, the
+    /// generation and what ``GroupLua/receiving`` says; where that has new events, the number of those that the caller has read ahead.
     static let receive = TopicScript(
         TopicLua.walk, GroupLua.core, GroupLua.receiving, GroupLua.administration, GroupLua.opened,
         """
@@ -17,9 +18,9 @@ extension Scripts {
         local reply = ARGV[4] ~= '' and received(q, ARGV[3]) or receive(q, tonumber(ARGV[5]), ARGV[3])
         if q.isReleased then wake() end
         return {0, q.topic.generation or '', reply}
-        """)
+        """, quick: GroupLua.Quick.receive)
 
-    /// ARGV: 3 and 4 as of ``receive``, 5 how many, 6 a number from 0 to 1 by chance, then settlements. Answers 0 and the outcomes.
+    /// ARGV: 3 and 4 as of ``receive``, 5 how many lines, 6 a number from 0 to 1 by chance, then settlements. Answers 0 and the outcomes.
     static let settle = TopicScript(
         TopicLua.walk, GroupLua.core, GroupLua.settling, GroupLua.administration,
         """
@@ -28,7 +29,7 @@ extension Scripts {
         local outcomes = ARGV[4] ~= '' and settled(q, ARGV[3]) or settle(q, 7, tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[3])
         if q.isReleased then wake() end
         return {0, outcomes}
-        """)
+        """, quick: GroupLua.Quick.settle)
 
     /// Makes or changes a group. ARGV: 3 to 5 a cursor, 6 settings, 7 whether it is ordered, 8 a generation for a new topic, 9 the name. Answers 0 or -11
     /// with facts, 1 when it was made, and the group.

@@ -129,7 +129,7 @@ extension RedisStorage {
                 logs[shard] = (Int(try epochs.text()) ?? 0, Int(String(decoding: out.position, as: UTF8.self)) ?? 0)
                 lost += out.lost
                 if let next = out.nextDue?.milliseconds { due = min(due ?? next, next) }
-                for (item, attempt, token) in out.items { found.append((shard, try Change(item), attempt, token, out.due)) }
+                for (item, attempt, token) in try out.items() { found.append((shard, try Change(item), attempt, token, out.due)) }
             }
         }
         let numbers = logs.map(\.position)

@@ -8,7 +8,7 @@ extension Scripts {
     /// A place in a shard is a number, see ``Lua/logEntry``; the shard's epoch tells it from that of a log which was lost since.
     enum ChangeLua {
         static let log = """
-            local KEEPS, clearHeld = false, nil
+            local KEEPS, NUMBERED, clearHeld = false, false, nil
             local function orderOf(id) return tonumber(id) end
             local function keyOf(item) return item[3] end
             local function text(number) return string.format('%.0f', number) end

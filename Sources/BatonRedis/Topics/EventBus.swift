@@ -13,6 +13,7 @@ final class EventBus: Sendable {
     }
 
     let publishing = PublishQueue()
+    let readAhead = ReadAhead()
     let signals: SignalHub
     private let prefix: String
     /// By the bytes of names, because texts that look the same are different topics.

@@ -56,12 +56,15 @@ struct TopicKeys: Sendable {
     /// What all scripts on the topic get: the stream, its record, ids, idempotency keys, groups, wake.
     var all: [RedisKey] { [events, part("m"), part("i"), part("k"), part("g"), wake] }
 
-    /// The same, and the group.
-    func all(group: String) -> [RedisKey] {
+    /// A group.
+    func group(_ name: String) -> RedisKey {
         var bytes = base + Array("g:".utf8)
-        Escaping.append(group, to: &bytes)
-        return all + [RedisKey(bytes)]
+        Escaping.append(name, to: &bytes)
+        return RedisKey(bytes)
     }
+
+    /// What all scripts on a group get.
+    func all(group: String) -> [RedisKey] { all + [self.group(group)] }
 
     /// Numbers of attempts that came last, for calls that were sent again: see ``Lua/log``.
     var fences: RedisKey { part("r") }

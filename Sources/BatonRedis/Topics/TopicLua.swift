@@ -58,6 +58,8 @@ enum TopicLua {
             end
             local first = redis.call('ZRANGE', group .. ':o', 0, 0, 'WITHSCORES')
             if first[2] then finished = math.min(finished, tonumber(first[2])) end
+            first = redis.call('ZRANGE', group .. ':f', 0, 0, 'WITHSCORES')
+            if first[2] then finished = math.min(finished, tonumber(first[2])) end
           end
           local native = redis.pcall('XINFO', 'GROUPS', EVENTS)
           for _, group in ipairs(native.err and {} or native) do

@@ -6,9 +6,10 @@ struct TopicScript {
     let own: RedisScript
     let foreign: RedisScript
 
-    init(_ pieces: String...) {
+    /// - Parameter quick: what one of the store's own does before all else.
+    init(_ pieces: String..., quick: String = "") {
         let body = pieces.joined(separator: "\n")
-        own = Lua.script(Lua.clock, TopicLua.record, TopicLua.cursor, TopicLua.ownItems, body)
+        own = Lua.script(Lua.clock, quick, TopicLua.record, TopicLua.cursor, TopicLua.ownItems, body)
         foreign = Lua.script(Lua.clock, TopicLua.foreign, TopicLua.foreignItems, body)
     }
 
@@ -23,7 +24,7 @@ struct TopicScript {
 extension TopicLua {
     /// What groups need to know of items: see ``GroupLua``. `facts(t)` is what a reader has to know of the topic.
     static let ownItems = """
-        local KEEPS, clearHeld = true, nil
+        local KEEPS, NUMBERED, clearHeld = true, true, nil
         local function orderOf(id) return tonumber(string.match(id, '%d+$')) end
         local function keyOf(item) return field(item, 'key') end
         local function typeOf(item) return field(item, 'type') end
@@ -52,7 +53,7 @@ extension TopicLua {
         """
 
     static let foreignItems = """
-        local KEEPS, clearHeld = true, nil
+        local KEEPS, NUMBERED, clearHeld = true, false, nil
         local function orderOf(id)
           local ms, seq = numbers(id)
           return ms * 1024 + math.min(seq, 1023)
@@ -196,7 +197,7 @@ extension Scripts {
         local names = redis.call('HGETALL', GROUPS)
         for i = 1, #names, 2 do
           local g = GROUPS .. ':' .. names[i]
-          redis.call('UNLINK', g, g .. ':h', g .. ':d', g .. ':o', g .. ':k', g .. ':p', g .. ':b', g .. ':x', g .. ':y')
+          redis.call('UNLINK', g, g .. ':h', g .. ':f', g .. ':d', g .. ':o', g .. ':k', g .. ':p', g .. ':b', g .. ':x', g .. ':y')
         end
         redis.call('UNLINK', EVENTS, META, IDS, REQUESTS, GROUPS, WAKE)
         if not t.generation then return {0, 0} end

@@ -44,7 +44,27 @@ public struct StreamID: Sendable, Hashable, Comparable, CustomStringConvertible,
     }
 
     /// `ms-seq`.
-    public var description: String { "\(milliseconds)-\(sequence)" }
+    public var description: String {
+        // There is one for every delivery of a group, so it is made in one piece.
+        String(unsafeUninitializedCapacity: 41) { text in
+            var end = 0
+            func append(_ number: UInt64) {
+                let first = end
+                var rest = number
+                repeat {
+                    text.initializeElement(at: end, to: UInt8(48 + rest % 10))
+                    end += 1
+                    rest /= 10
+                } while rest > 0
+                text[first..<end].reverse()
+            }
+            append(milliseconds)
+            text.initializeElement(at: end, to: UInt8(ascii: "-"))
+            end += 1
+            append(sequence)
+            return end
+        }
+    }
 
     /// The next possible ID; nil after the last one.
     public var next: StreamID? {

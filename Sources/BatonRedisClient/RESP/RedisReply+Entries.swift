@@ -1,4 +1,7 @@
 extension RedisReply {
+    /// How many bytes arrived with it, and are kept as long as it is.
+    package var frameSize: Int { frame.count }
+
     /// Walks over a list of stream entries where it lies, without making a reply of each value: the way to turn a page of small entries into
     /// values of one's own, whose cost would otherwise be counting references.
     /// - Parameters:
