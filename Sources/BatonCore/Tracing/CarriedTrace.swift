@@ -4,27 +4,32 @@ public import BatonTelemetry
 // Only what was recorded is carried: a link to anything else would lead nowhere. An event without a trace is stored as it always was.
 
 extension TraceContext {
-    /// The members of an event's JSON object, `traceparent` last: its length is known, so that readers find it without looking at the rest.
-    var members: [UInt8] {
-        var writer = JSONWriter(reserving: TraceContext.suffixBytes + state.utf8.count + 32)
-        writer.members(of: self)
-        return writer.bytes
+    /// Appends the members of an event's JSON object, `traceparent` last: its length is known, so that readers find it without looking at the rest.
+    fileprivate func appendMembers(to bytes: inout [UInt8]) {
+        if !state.isEmpty {
+            bytes.append(contentsOf: TraceContext.stateStart)
+            JSONText.append(state, to: &bytes)
+            bytes.append(UInt8(ascii: ","))
+        }
+        bytes.append(contentsOf: TraceContext.start)
+        appendTraceparent(to: &bytes)
+        bytes.append(UInt8(ascii: "\""))
     }
 
     fileprivate static let start = Array(#""traceparent":""#.utf8)
-    fileprivate static let stateStart = Array(#""tracestate":""#.utf8)
+    fileprivate static let stateStart = Array(#""tracestate":"#.utf8)
     fileprivate static let suffixBytes = start.count + traceparentBytes + 2
+    /// At most so many bytes have its members, unless there is something to be escaped.
+    fileprivate var memberBytes: Int { TraceContext.suffixBytes + (state.isEmpty ? 0 : state.utf8.count + 16) }
 }
 
 extension JSONWriter {
     /// The members `tracestate`, when there is one, and `traceparent`.
     package mutating func members(of trace: TraceContext) {
-        if !trace.state.isEmpty {
-            name("tracestate")
-            string(trace.state)
-        }
-        name("traceparent")
-        string(trace.traceparent)
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(trace.memberBytes)
+        trace.appendMembers(to: &bytes)
+        members(bytes)
     }
 }
 
@@ -32,7 +37,13 @@ extension EventDraft {
     /// The bytes that are stored: the author's fields, and the span that appends them behind them.
     public func body(carrying trace: TraceContext?) -> JSON {
         guard let trace else { return body }
-        return JSON(checked: body.bytes.dropLast() + [UInt8(ascii: ",")] + trace.members + [UInt8(ascii: "}")])
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(body.bytes.count + 1 + trace.memberBytes)
+        bytes.append(contentsOf: body.bytes.dropLast())
+        bytes.append(UInt8(ascii: ","))
+        trace.appendMembers(to: &bytes)
+        bytes.append(UInt8(ascii: "}"))
+        return JSON(checked: bytes)
     }
 }
 

@@ -104,13 +104,16 @@ package enum HexDigits {
 
     /// Appends the 16 digits of a number.
     package static func append(_ value: UInt64, to bytes: inout [UInt8]) {
-        var shift: UInt64 = 64
-        while shift > 0 {
-            shift -= 4
-            let digit = UInt8(truncatingIfNeeded: value >> shift) & 15
-            bytes.append(digit < 10 ? 0x30 + digit : 0x57 + digit)
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 16) { digits in
+            for index in 0..<16 {
+                digits.initializeElement(at: index, to: digit(UInt8(truncatingIfNeeded: value >> UInt64(60 - 4 * index)) & 15))
+            }
+            bytes.append(contentsOf: digits)
         }
     }
+
+    /// The digit of a number from 0 to 15.
+    static func digit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x57 + value }
 }
 
 /// The list of `tracestate` (§3.3.1): passed on as it is, when it is one.
