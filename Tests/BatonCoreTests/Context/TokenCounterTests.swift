@@ -1,3 +1,4 @@
+import BatonTesting
 import Testing
 
 @testable import BatonCore
@@ -23,6 +24,31 @@ struct TokenCounterTests {
         #expect(estimate.tokens(in: "Привет") == 3)
         #expect(TokenEstimate(charactersPerToken: 2).tokens(in: "abcd") == 2)
         #expect(TokenEstimate(charactersPerToken: 0).tokens(in: "abcd") == 4)
+    }
+
+    @Test("an estimate depends on the letters and not on where they stand", arguments: 0..<20 as Range<UInt64>)
+    func anyText(seed: UInt64) {
+        var random = SplitMix64(seed: seed)
+        let letters: [Unicode.Scalar] = ["a", " ", "\n", "z", "é", "я", "日", "😀"]
+        var text = String.UnicodeScalarView()
+        for _ in 0..<Int.random(in: 0...60, using: &random) {
+            // Runs, so that whole stretches are ASCII.
+            let letter = letters.randomElement(using: &random)!
+            for _ in 0..<Int.random(in: 1...12, using: &random) { text.append(letter) }
+        }
+        func count(_ range: Range<UInt32>) -> Double { Double(text.filter { range.contains($0.value) }.count) }
+        let expected = count(0..<0x80) / 4 + count(0x80..<0x800) / 2 + count(0x800..<0x110000)
+        #expect(TokenEstimate().tokens(in: String(text)) == Int(expected.rounded(.up)))
+    }
+
+    @Test func anImageIsSeenWhereverItStands() throws {
+        let cost = EventCost(TokenEstimate(), imageTokens: 1000)
+        for padding in 0..<20 {
+            let words = String(repeating: "g", count: padding)
+            #expect(cost.tokens(of: try event(#"{"x":"\#(words)","type":"image"}"#)) >= 1000)
+            #expect(cost.tokens(of: try event(#"{"type":"image","x":"\#(words)"}"#)) >= 1000)
+            #expect(cost.tokens(of: try event(#"{"type":"imag","x":"\#(words)"}"#)) < 100)
+        }
     }
 
     @Test func theLongestRegisteredPrefixOfAModelsNameCounts() {
