@@ -24,7 +24,7 @@ struct RandomOperationsTests {
 }
 
 /// The reference model with one fault.
-final class FaultyStorage: Storage, BranchForwarding, LedgerForwarding, TrackForwarding, WithoutTopics {
+final class FaultyStorage: TestLayer {
     enum Fault: CaseIterable {
         /// Events are found by an id that was removed.
         case forgottenRemoval
@@ -38,6 +38,10 @@ final class FaultyStorage: Storage, BranchForwarding, LedgerForwarding, TrackFor
         case stoppedClock
         /// Cursors are taken as they come.
         case trustingCursors
+        /// The lifetime of a track is not kept.
+        case eternalTracks
+        /// Events of a track have no ids of their own.
+        case forgetfulTracks
     }
 
     struct Fixture: StorageFixture {
@@ -49,45 +53,27 @@ final class FaultyStorage: Storage, BranchForwarding, LedgerForwarding, TrackFor
         }
     }
 
-    private let model: ReferenceModel
-    var branches: ReferenceModel { model }
+    let base: any Storage
     private let fault: Fault
     private let removed = Guarded<[String: Event]>([:])
 
     private init(_ fault: Fault, _ policy: StorePolicy, _ clock: @escaping @Sendable () -> Timestamp) {
         self.fault = fault
         let stopped: @Sendable () -> Timestamp = { ManualClock.start }
-        model = ReferenceModel(policy: policy, clock: fault == .stoppedClock ? stopped : clock)
+        base = ReferenceModel(policy: policy, clock: fault == .stoppedClock ? stopped : clock)
     }
-
-    var ledger: ReferenceModel { model }
-    var tracks: ReferenceModel { model }
-
-    func create(_ draft: SessionDraft, at key: SessionKey) async throws(StoreError) -> (session: SessionSnapshot, created: Bool) {
-        try await model.create(draft, at: key)
-    }
-
-    func session(_ key: SessionKey, _ query: SnapshotQuery) async throws(StoreError) -> SessionSnapshot { try await model.session(key, query) }
-
-    func update(_ key: SessionKey, with patch: SessionPatch, expectedVersion: Int?, epoch: Int?) async throws(StoreError) -> SessionSnapshot {
-        try await model.update(key, with: patch, expectedVersion: expectedVersion, epoch: epoch)
-    }
-
-    func touch(_ key: SessionKey) async throws(StoreError) -> SessionSnapshot { try await model.touch(key) }
-
-    func delete(_ key: SessionKey, epoch: Int?) async throws(StoreError) -> Bool { try await model.delete(key, epoch: epoch) }
 
     func sessions(_ query: SessionQuery) async throws(StoreError) -> SessionPage {
         var query = query
         if fault == .wrongOrder { query.order = .created }
-        return try await model.sessions(query)
+        return try await base.sessions(query)
     }
 
     func append(_ batch: EventBatch, to key: SessionKey) async throws(StoreError) -> AppendReceipt {
-        let receipt = try await model.append(batch, to: key)
+        let receipt = try await base.append(batch, to: key)
         if fault == .duplicateDelta {
             for (draft, entry) in zip(batch.events, receipt.entries) where entry.isDuplicate && !draft.delta.isEmpty {
-                _ = try await model.change(key, draft.delta)
+                _ = try await base.change(key, draft.delta)
             }
         }
         return receipt
@@ -96,58 +82,31 @@ final class FaultyStorage: Storage, BranchForwarding, LedgerForwarding, TrackFor
     func events(in key: SessionKey, _ query: EventQuery) async throws(StoreError) -> EventPage {
         var query = query
         if fault == .trustingCursors, case .offset(let offset) = query.after { query.after = .seq(offset.seq) }
-        guard fault == .lateFilter else { return try await model.events(in: key, query) }
+        guard fault == .lateFilter else { return try await base.events(in: key, query) }
         let filter = query.filter
         query.filter = EventFilter()
-        var page = try await model.events(in: key, query)
+        var page = try await base.events(in: key, query)
         page.events = page.events.filter(filter.matches)
         return page
     }
 
     func event(_ id: String, in key: SessionKey) async throws(StoreError) -> Event {
         if fault == .forgottenRemoval, let event = removed.withLock({ $0[id] }) { return event }
-        return try await model.event(id, in: key)
-    }
-
-    func window(around id: String, in key: SessionKey, before: Int, after: Int, roles: [String]) async throws(StoreError) -> EventWindow {
-        try await model.window(around: id, in: key, before: before, after: after, roles: roles)
-    }
-
-    func replace(_ id: String, in key: SessionKey, with patch: EventPatch, epoch: Int?) async throws(StoreError) -> Event {
-        try await model.replace(id, in: key, with: patch, epoch: epoch)
+        return try await base.event(id, in: key)
     }
 
     func remove(_ id: String?, in key: SessionKey, epoch: Int?) async throws(StoreError) -> Event? {
-        let event = try await model.remove(id, in: key, epoch: epoch)
+        let event = try await base.remove(id, in: key, epoch: epoch)
         if let event { removed.withLock { $0[event.id] = event } }
         return event
     }
 
-    func clear(_ key: SessionKey, epoch: Int?) async throws(StoreError) { try await model.clear(key, epoch: epoch) }
-
-    func state(_ scope: StateScope) async throws(StoreError) -> [String: JSON] { try await model.state(scope) }
-
-    func change(_ scope: StateScope, _ changes: [StateChange], epoch: Int?) async throws(StoreError) -> [String: JSON] {
-        try await model.change(scope, changes, epoch: epoch)
+    func append(_ batch: TrackBatch, toTrack track: String, of key: SessionKey) async throws(StoreError) -> AppendReceipt {
+        var batch = batch
+        if fault == .eternalTracks { batch.ttl = nil }
+        if fault == .forgetfulTracks {
+            batch.events = try batch.events.map { (draft) throws(StoreError) in try EventDraft(NewEvent(draft.body["content"] ?? .null)) }
+        }
+        return try await base.append(batch, toTrack: track, of: key)
     }
-
-    func change(_ key: SessionKey, _ delta: StateDelta, epoch: Int?) async throws(StoreError) -> SessionState {
-        try await model.change(key, delta, epoch: epoch)
-    }
-
-    func acquireLease(_ request: LeaseRequest, on key: SessionKey) async throws(StoreError) -> Lease {
-        try await model.acquireLease(request, on: key)
-    }
-    func renewLease(_ epoch: Int, for ttl: Int, on key: SessionKey) async throws(StoreError) -> Lease {
-        try await model.renewLease(epoch, for: ttl, on: key)
-    }
-    func releaseLease(_ epoch: Int, on key: SessionKey) async throws(StoreError) { try await model.releaseLease(epoch, on: key) }
-    func leaveLine(_ ticket: String, on key: SessionKey) async throws(StoreError) { try await model.leaveLine(ticket, on: key) }
-    func observe(_ observer: @escaping @Sendable (StorageHint) -> Void) -> StorageObservation { model.observe(observer) }
-
-    func checkHealth() async throws(StoreError) { try await model.checkHealth() }
-
-    var gauges: [StorageGauge] { model.gauges }
-
-    func close() async { await model.close() }
 }

@@ -37,60 +37,17 @@ private struct RemoteFixture: StorageFixture {
 
 /// A remote storage whose `.store` scope is answered by the storage behind the daemon, because HTTP does not show it. Everything else
 /// passes through.
-private struct WithoutTokens: Storage, BranchForwarding, LedgerForwarding, TopicForwarding, TrackForwarding {
+private struct WithoutTokens: TestLayer {
     let remote: RemoteStorage
     let local: SQLiteStorage
-    var branches: RemoteStorage { remote }
+    var base: any Storage { remote }
 
-    var ledger: RemoteStorage { remote }
-    var topics: RemoteStorage { remote }
-    var tracks: RemoteStorage { remote }
-
-    func create(_ draft: SessionDraft, at key: SessionKey) async throws(StoreError) -> (session: SessionSnapshot, created: Bool) {
-        try await remote.create(draft, at: key)
-    }
-    func session(_ key: SessionKey, _ query: SnapshotQuery) async throws(StoreError) -> SessionSnapshot { try await remote.session(key, query) }
-    func update(_ key: SessionKey, with patch: SessionPatch, expectedVersion: Int?, epoch: Int?) async throws(StoreError) -> SessionSnapshot {
-        try await remote.update(key, with: patch, expectedVersion: expectedVersion, epoch: epoch)
-    }
-    func touch(_ key: SessionKey) async throws(StoreError) -> SessionSnapshot { try await remote.touch(key) }
-    func delete(_ key: SessionKey, epoch: Int?) async throws(StoreError) -> Bool { try await remote.delete(key, epoch: epoch) }
-    func sessions(_ query: SessionQuery) async throws(StoreError) -> SessionPage { try await remote.sessions(query) }
-    func append(_ batch: EventBatch, to key: SessionKey) async throws(StoreError) -> AppendReceipt { try await remote.append(batch, to: key) }
-    func events(in key: SessionKey, _ query: EventQuery) async throws(StoreError) -> EventPage { try await remote.events(in: key, query) }
-    func event(_ id: String, in key: SessionKey) async throws(StoreError) -> Event { try await remote.event(id, in: key) }
-    func window(around id: String, in key: SessionKey, before: Int, after: Int, roles: [String]) async throws(StoreError) -> EventWindow {
-        try await remote.window(around: id, in: key, before: before, after: after, roles: roles)
-    }
-    func replace(_ id: String, in key: SessionKey, with patch: EventPatch, epoch: Int?) async throws(StoreError) -> Event {
-        try await remote.replace(id, in: key, with: patch, epoch: epoch)
-    }
-    func remove(_ id: String?, in key: SessionKey, epoch: Int?) async throws(StoreError) -> Event? {
-        try await remote.remove(id, in: key, epoch: epoch)
-    }
-    func clear(_ key: SessionKey, epoch: Int?) async throws(StoreError) { try await remote.clear(key, epoch: epoch) }
     func state(_ scope: StateScope) async throws(StoreError) -> [String: JSON] {
         if case .store = scope { try await local.state(scope) } else { try await remote.state(scope) }
     }
     func change(_ scope: StateScope, _ changes: [StateChange], epoch: Int?) async throws(StoreError) -> [String: JSON] {
         if case .store = scope { try await local.change(scope, changes, epoch: epoch) } else { try await remote.change(scope, changes, epoch: epoch) }
     }
-    func change(_ key: SessionKey, _ delta: StateDelta, epoch: Int?) async throws(StoreError) -> SessionState {
-        try await remote.change(key, delta, epoch: epoch)
-    }
-    func acquireLease(_ request: LeaseRequest, on key: SessionKey) async throws(StoreError) -> Lease {
-        try await remote.acquireLease(request, on: key)
-    }
-    func renewLease(_ epoch: Int, for ttl: Int, on key: SessionKey) async throws(StoreError) -> Lease {
-        try await remote.renewLease(epoch, for: ttl, on: key)
-    }
-    func releaseLease(_ epoch: Int, on key: SessionKey) async throws(StoreError) { try await remote.releaseLease(epoch, on: key) }
-    func leaveLine(_ ticket: String, on key: SessionKey) async throws(StoreError) { try await remote.leaveLine(ticket, on: key) }
-    func observe(_ observer: @escaping @Sendable (StorageHint) -> Void) -> StorageObservation { remote.observe(observer) }
-    func watch(_ key: SessionKey) -> StorageObservation { remote.watch(key) }
-    func watch(track: String, of key: SessionKey) -> StorageObservation { remote.watch(track: track, of: key) }
-    func checkHealth() async throws(StoreError) { try await remote.checkHealth() }
-    var gauges: [StorageGauge] { remote.gauges }
     func close() async {
         await remote.close()
         await local.close()

@@ -155,21 +155,17 @@ private final class CountingSink: EventSink {
 }
 
 /// Counts the reads of pages, and can be made to fail them.
-final class CountingStorage: Storage, BranchForwarding, LedgerForwarding, TrackForwarding, WithoutTopics {
+final class CountingStorage: TestLayer {
     private struct State {
         var reads = 0
         var refusals = 0
         var isAway = false
     }
 
-    private let model: ReferenceModel
+    let base: any Storage
     private let state = Mutex(State())
-    var branches: ReferenceModel { model }
 
-    init(_ model: ReferenceModel) { self.model = model }
-
-    var ledger: ReferenceModel { model }
-    var tracks: ReferenceModel { model }
+    init(_ base: any Storage) { self.base = base }
 
     var reads: Int { state.withLock { $0.reads } }
     var refusals: Int { state.withLock { $0.refusals } }
@@ -185,48 +181,6 @@ final class CountingStorage: Storage, BranchForwarding, LedgerForwarding, TrackF
             return state.isAway
         }
         if isAway { throw StoreError(.storeUnavailable, "away") }
-        return try await model.events(in: key, query)
+        return try await base.events(in: key, query)
     }
-
-    func create(_ draft: SessionDraft, at key: SessionKey) async throws(StoreError) -> (session: SessionSnapshot, created: Bool) {
-        try await model.create(draft, at: key)
-    }
-    func session(_ key: SessionKey, _ query: SnapshotQuery) async throws(StoreError) -> SessionSnapshot { try await model.session(key, query) }
-    func update(_ key: SessionKey, with patch: SessionPatch, expectedVersion: Int?, epoch: Int?) async throws(StoreError) -> SessionSnapshot {
-        try await model.update(key, with: patch, expectedVersion: expectedVersion, epoch: epoch)
-    }
-    func touch(_ key: SessionKey) async throws(StoreError) -> SessionSnapshot { try await model.touch(key) }
-    func delete(_ key: SessionKey, epoch: Int?) async throws(StoreError) -> Bool { try await model.delete(key, epoch: epoch) }
-    func sessions(_ query: SessionQuery) async throws(StoreError) -> SessionPage { try await model.sessions(query) }
-    func append(_ batch: EventBatch, to key: SessionKey) async throws(StoreError) -> AppendReceipt { try await model.append(batch, to: key) }
-    func event(_ id: String, in key: SessionKey) async throws(StoreError) -> Event { try await model.event(id, in: key) }
-    func window(around id: String, in key: SessionKey, before: Int, after: Int, roles: [String]) async throws(StoreError) -> EventWindow {
-        try await model.window(around: id, in: key, before: before, after: after, roles: roles)
-    }
-    func replace(_ id: String, in key: SessionKey, with patch: EventPatch, epoch: Int?) async throws(StoreError) -> Event {
-        try await model.replace(id, in: key, with: patch, epoch: epoch)
-    }
-    func remove(_ id: String?, in key: SessionKey, epoch: Int?) async throws(StoreError) -> Event? {
-        try await model.remove(id, in: key, epoch: epoch)
-    }
-    func clear(_ key: SessionKey, epoch: Int?) async throws(StoreError) { try await model.clear(key, epoch: epoch) }
-    func state(_ scope: StateScope) async throws(StoreError) -> [String: JSON] { try await model.state(scope) }
-    func change(_ scope: StateScope, _ changes: [StateChange], epoch: Int?) async throws(StoreError) -> [String: JSON] {
-        try await model.change(scope, changes, epoch: epoch)
-    }
-    func change(_ key: SessionKey, _ delta: StateDelta, epoch: Int?) async throws(StoreError) -> SessionState {
-        try await model.change(key, delta, epoch: epoch)
-    }
-    func acquireLease(_ request: LeaseRequest, on key: SessionKey) async throws(StoreError) -> Lease {
-        try await model.acquireLease(request, on: key)
-    }
-    func renewLease(_ epoch: Int, for ttl: Int, on key: SessionKey) async throws(StoreError) -> Lease {
-        try await model.renewLease(epoch, for: ttl, on: key)
-    }
-    func releaseLease(_ epoch: Int, on key: SessionKey) async throws(StoreError) { try await model.releaseLease(epoch, on: key) }
-    func leaveLine(_ ticket: String, on key: SessionKey) async throws(StoreError) { try await model.leaveLine(ticket, on: key) }
-    func observe(_ observer: @escaping @Sendable (StorageHint) -> Void) -> StorageObservation { model.observe(observer) }
-    func checkHealth() async throws(StoreError) { try await model.checkHealth() }
-    var gauges: [StorageGauge] { model.gauges }
-    func close() async { await model.close() }
 }

@@ -254,7 +254,7 @@ struct TurnTests {
 }
 
 /// The model behind a connection that fails when it is told to.
-private final class FailingStorage: Storage, BranchForwarding, LedgerForwarding, TrackForwarding, WithoutTopics {
+private final class FailingStorage: TestLayer {
     struct Failures {
         /// Nothing gets through.
         var isAway = false
@@ -266,13 +266,9 @@ private final class FailingStorage: Storage, BranchForwarding, LedgerForwarding,
     }
 
     let failures = Guarded(Failures())
-    private let model: ReferenceModel
-    var branches: ReferenceModel { model }
+    let base: any Storage
 
-    init(_ model: ReferenceModel) { self.model = model }
-
-    var ledger: ReferenceModel { model }
-    var tracks: ReferenceModel { model }
+    init(_ base: any Storage) { self.base = base }
 
     private static let away = StoreError(.storeUnavailable, "away")
 
@@ -282,7 +278,7 @@ private final class FailingStorage: Storage, BranchForwarding, LedgerForwarding,
 
     func append(_ batch: EventBatch, to key: SessionKey) async throws(StoreError) -> AppendReceipt {
         try pass()
-        let receipt = try await model.append(batch, to: key)
+        let receipt = try await base.append(batch, to: key)
         let isLost = failures.withLock { failures in
             guard failures.lostAppends > 0 else { return false }
             failures.lostAppends -= 1
@@ -292,49 +288,13 @@ private final class FailingStorage: Storage, BranchForwarding, LedgerForwarding,
         return receipt
     }
     func acquireLease(_ request: LeaseRequest, on key: SessionKey) async throws(StoreError) -> Lease {
-        let lease = try await model.acquireLease(request, on: key)
+        let lease = try await base.acquireLease(request, on: key)
         failures.withLock { $0.acquiring += 1 }
         while failures.withLock({ $0.holdsAcquire }) { try? await Task.sleep(for: .milliseconds(1)) }
         return lease
     }
     func renewLease(_ epoch: Int, for ttl: Int, on key: SessionKey) async throws(StoreError) -> Lease {
         try pass()
-        return try await model.renewLease(epoch, for: ttl, on: key)
+        return try await base.renewLease(epoch, for: ttl, on: key)
     }
-    func releaseLease(_ epoch: Int, on key: SessionKey) async throws(StoreError) { try await model.releaseLease(epoch, on: key) }
-    func leaveLine(_ ticket: String, on key: SessionKey) async throws(StoreError) { try await model.leaveLine(ticket, on: key) }
-
-    func create(_ draft: SessionDraft, at key: SessionKey) async throws(StoreError) -> (session: SessionSnapshot, created: Bool) {
-        try await model.create(draft, at: key)
-    }
-    func session(_ key: SessionKey, _ query: SnapshotQuery) async throws(StoreError) -> SessionSnapshot { try await model.session(key, query) }
-    func update(_ key: SessionKey, with patch: SessionPatch, expectedVersion: Int?, epoch: Int?) async throws(StoreError) -> SessionSnapshot {
-        try await model.update(key, with: patch, expectedVersion: expectedVersion, epoch: epoch)
-    }
-    func touch(_ key: SessionKey) async throws(StoreError) -> SessionSnapshot { try await model.touch(key) }
-    func delete(_ key: SessionKey, epoch: Int?) async throws(StoreError) -> Bool { try await model.delete(key, epoch: epoch) }
-    func sessions(_ query: SessionQuery) async throws(StoreError) -> SessionPage { try await model.sessions(query) }
-    func events(in key: SessionKey, _ query: EventQuery) async throws(StoreError) -> EventPage { try await model.events(in: key, query) }
-    func event(_ id: String, in key: SessionKey) async throws(StoreError) -> Event { try await model.event(id, in: key) }
-    func window(around id: String, in key: SessionKey, before: Int, after: Int, roles: [String]) async throws(StoreError) -> EventWindow {
-        try await model.window(around: id, in: key, before: before, after: after, roles: roles)
-    }
-    func replace(_ id: String, in key: SessionKey, with patch: EventPatch, epoch: Int?) async throws(StoreError) -> Event {
-        try await model.replace(id, in: key, with: patch, epoch: epoch)
-    }
-    func remove(_ id: String?, in key: SessionKey, epoch: Int?) async throws(StoreError) -> Event? {
-        try await model.remove(id, in: key, epoch: epoch)
-    }
-    func clear(_ key: SessionKey, epoch: Int?) async throws(StoreError) { try await model.clear(key, epoch: epoch) }
-    func state(_ scope: StateScope) async throws(StoreError) -> [String: JSON] { try await model.state(scope) }
-    func change(_ scope: StateScope, _ changes: [StateChange], epoch: Int?) async throws(StoreError) -> [String: JSON] {
-        try await model.change(scope, changes, epoch: epoch)
-    }
-    func change(_ key: SessionKey, _ delta: StateDelta, epoch: Int?) async throws(StoreError) -> SessionState {
-        try await model.change(key, delta, epoch: epoch)
-    }
-    func observe(_ observer: @escaping @Sendable (StorageHint) -> Void) -> StorageObservation { model.observe(observer) }
-    func checkHealth() async throws(StoreError) { try await model.checkHealth() }
-    var gauges: [StorageGauge] { [] }
-    func close() async { await model.close() }
 }

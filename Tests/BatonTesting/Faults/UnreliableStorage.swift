@@ -2,7 +2,7 @@ public import BatonCore
 internal import Synchronization
 
 /// A storage before another one whose appends go wrong as a test says.
-public final class UnreliableStorage: StorageLayer {
+public final class UnreliableStorage: TestLayer {
     /// What becomes of one append.
     public enum Fault: Sendable {
         /// Nothing goes wrong.
@@ -54,13 +54,6 @@ public final class UnreliableStorage: StorageLayer {
 
     /// How many events each append of a session had, also of those that failed.
     public func batches(of key: SessionKey) -> [Int] { state.withLock { $0.batches.filter { $0.key == key }.map(\.count) } }
-
-    /// Nothing to do.
-    public func enter(_ key: SessionKey, to use: StorageUse) async throws(StoreError) {}
-    /// Nothing to do.
-    public func enter(_ owner: SessionQuery.Owner) async throws(StoreError) {}
-    /// As the storage behind.
-    public func with(durability: Durability) throws(StoreError) -> any Storage { try base.with(durability: durability) }
 
     /// The storage behind stays open: it outlives the stores that a test opens on it.
     public func close() async {}

@@ -15,6 +15,7 @@ enum RandomAnswer: Equatable, Sendable {
     case lease(Lease)
     case lineage(Lineage)
     case summaries(SummaryList)
+    case tracks(TrackList)
     case comparison(BranchComparison)
     case failure(StoreError.Code, StoreError.Detail)
 
@@ -43,6 +44,13 @@ enum RandomAnswer: Equatable, Sendable {
         case .summaries(var list):
             list.generation = generation(list.generation)
             return .summaries(list)
+        case .tracks(var list):
+            list.generation = generation(list.generation)
+            for index in list.tracks.indices {
+                list.tracks[index].generation = generation(list.tracks[index].generation)
+                list.tracks[index].events = list.tracks[index].events.map(event)
+            }
+            return .tracks(list)
         case .lineage(var lineage):
             lineage.ancestors = lineage.ancestors.map(point)
             return .lineage(lineage)

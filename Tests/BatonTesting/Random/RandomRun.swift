@@ -30,6 +30,9 @@ struct RandomRun {
         var generations: [SessionKey: String] = [:]
         /// The ids that were given out for each session.
         var ids: [SessionKey: [String]] = [:]
+        /// The same of tracks.
+        var trackGenerations: [TrackLog.Key: String] = [:]
+        var trackIDs: [TrackLog.Key: [String]] = [:]
     }
 
     private let clock: ManualClock
@@ -40,6 +43,9 @@ struct RandomRun {
     private var names: [String: String] = [:]
     /// The offsets that were given out. Both sides give the same ones, so one list is enough.
     private var offsets: [SessionKey: [Offset]] = [:]
+    private var trackOffsets: [TrackLog.Key: [Offset]] = [:]
+    /// When tracks expire or have expired.
+    private var trackExpiries: [Timestamp] = []
     /// The epochs that were given out. Both sides give the same ones.
     private var epochs: [SessionKey: [Int]] = [:]
     /// Where the last page of sessions ended.
@@ -62,6 +68,7 @@ struct RandomRun {
                 for part in [
                     RandomStep.session(key, SnapshotQuery(events: 1000)), .events(key, EventQuery(limit: 1000), after: nil, before: nil),
                     .events(key, EventQuery(limit: 1000, order: .desc, view: .log), after: nil, before: nil), .lineage(key), .summaries(key),
+                    .tracks(key, last: 1000),
                 ] {
                     if let text = await compare(part) { return text }
                 }
@@ -82,7 +89,8 @@ struct RandomRun {
     /// A step back over a moment at which something expired would bring it back, or not, depending on whether it was swept.
     private func move(by milliseconds: Int) {
         let now = clock.now().milliseconds
-        if milliseconds < 0, model.expiries.contains(where: { $0.milliseconds > now + milliseconds && $0.milliseconds <= now }) { return }
+        let expiries = model.expiries + trackExpiries
+        if milliseconds < 0, expiries.contains(where: { $0.milliseconds > now + milliseconds && $0.milliseconds <= now }) { return }
         clock.advance(milliseconds: milliseconds)
     }
 
@@ -96,6 +104,7 @@ struct RandomRun {
         let expected = await answer(to: inner, from: sides[0], showing: shown).renamed([:])
         let actual = await answer(to: inner, from: sides[1], showing: shown)
         if let key = inner.maker { await learnGenerations(of: key) }
+        if case .appendTrack(let track, _, _) = inner { await learnGenerations(of: track) }
         let renamed = actual.renamed(names)
         guard expected == renamed else { return "\(step)\n  model:   \(expected)\n  storage: \(renamed)" }
         switch (expected, inner) {
@@ -103,6 +112,11 @@ struct RandomRun {
             offsets[key, default: []] += receipt.entries.map(\.offset)
             for (index, answer) in [expected, actual].enumerated() {
                 if case .receipt(let receipt) = answer { sides[index].ids[key, default: []] += receipt.entries.map(\.id) }
+            }
+        case (.receipt(let receipt), .appendTrack(let track, _, _)):
+            trackOffsets[track, default: []] += receipt.entries.map(\.offset)
+            for (index, answer) in [expected, actual].enumerated() {
+                if case .receipt(let receipt) = answer { sides[index].trackIDs[track, default: []] += receipt.entries.map(\.id) }
             }
         case (.receipt(let receipt), .rewind(let key, _, _)): offsets[key, default: []] += receipt.entries.map(\.offset)
         case (.session, .fork(let key, _, let fork, _, _)):
@@ -123,6 +137,23 @@ struct RandomRun {
         else { return }
         sides[0].generations[key] = model
         sides[1].generations[key] = storage
+        learn(storage, as: model)
+    }
+
+    private mutating func learnGenerations(of track: TrackLog.Key) async {
+        var found: [Track] = []
+        for side in sides {
+            // Both are read, whatever the first says: reading may extend lives.
+            let list = try? await side.storage.tracks(of: track.session, last: 0)
+            found += list?.tracks.filter { TrackLog.Key(track.session, track: $0.name) == track } ?? []
+        }
+        guard found.count == 2 else { return }
+        for index in sides.indices { sides[index].trackGenerations[track] = found[index].generation }
+        trackExpiries += found.compactMap(\.expiresAt)
+        learn(found[1].generation, as: found[0].generation)
+    }
+
+    private mutating func learn(_ storage: String, as model: String) {
         if names[storage] == nil, !names.values.contains(model) { names[storage] = model }
     }
 
@@ -161,14 +192,14 @@ struct RandomRun {
         case .append(let key, let events, let expected, let name, let creating):
             let seq = try? await storage.session(key, SnapshotQuery()).record.lastSeq
             var drafts: [EventDraft] = []
-            for event in events { drafts.append(try draft(event, key, side)) }
+            for event in events { drafts.append(try draft(event) { self.name($0, key, side) }) }
             let batch = EventBatch(
                 drafts, expectedSeq: expected.map { max(0, $0.distance + (seq ?? 0)) }, idempotencyKey: name, createsSession: creating,
                 epoch: epoch)
             return .receipt(try await storage.append(batch, to: key))
         case .events(let key, var query, let after, let before):
-            query.after = after.map { cursor($0, key) }
-            query.before = before.map { cursor($0, key) }
+            query.after = after.map { cursor($0, offsets[key]) }
+            query.before = before.map { cursor($0, offsets[key]) }
             return .page(try await storage.events(in: key, query))
         case .event(let key, let id): return .event(try await storage.event(name(id, key, side), in: key))
         case .window(let key, let id, let before, let after, let roles):
@@ -191,13 +222,13 @@ struct RandomRun {
             return .nothing
         case .fork(let key, let place, let fork, let deleting, var draft):
             if deleting, fork != key { _ = try await storage.delete(fork, epoch: nil) }
-            draft.at = place.map { cursor($0, key) }
+            draft.at = place.map { cursor($0, offsets[key]) }
             return .session(try await storage.fork(key, draft, to: fork, epoch: epoch), true)
         case .rewind(let key, let place, let expected):
             let seq = try? await storage.session(key, SnapshotQuery()).record.lastSeq
             return .receipt(
                 try await storage.rewind(
-                    key, RewindDraft(to: cursor(place, key), expectedSeq: expected.map { max(0, $0.distance + (seq ?? 0)) }, epoch: epoch)))
+                    key, RewindDraft(to: cursor(place, offsets[key]), expectedSeq: expected.map { max(0, $0.distance + (seq ?? 0)) }, epoch: epoch)))
         case .lineage(let key): return .lineage(try await storage.lineage(of: key))
         case .summaries(let key): return .summaries(try await storage.summaries(of: key))
         case .summarize(let key, let filter, let seq):
@@ -206,25 +237,37 @@ struct RandomRun {
                 SummaryDraft(filter: filter, text: "through \(seq)", boundary: Offset(milliseconds: 1, seq: seq)), of: key, claim: claim)
             return .summaries(try await storage.summaries(of: key))
         case .compare(let key, let other): return .comparison(try await storage.compare(key, with: other))
+        case .appendTrack(let track, let events, let ttl):
+            var drafts: [EventDraft] = []
+            for event in events {
+                drafts.append(try draft(event) { name($0, side.trackGenerations[track], side.trackIDs[track]) })
+            }
+            return .receipt(try await storage.append(TrackBatch(drafts, ttl: ttl, epoch: epoch), toTrack: track.track, of: track.session))
+        case .tracks(let key, let last): return .tracks(try await storage.tracks(of: key, last: last))
+        case .track(let track, var query, let place):
+            query.after = place.map { cursor($0, trackOffsets[track]) }
+            return .page(try await storage.events(ofTrack: track.track, of: track.session, query))
+        case .deleteTrack(let track): return .flag(try await storage.deleteTrack(track.track, of: track.session, epoch: epoch))
         }
     }
 
-    private func name(_ id: RandomID, _ key: SessionKey, _ side: Side) -> String {
+    private func name(_ id: RandomID, _ key: SessionKey, _ side: Side) -> String { name(id, side.generations[key], side.ids[key]) }
+
+    private func name(_ id: RandomID, _ generation: String?, _ given: [String]?) -> String {
         switch id {
         case .own(let text): text
-        case .made(let seq): SessionRecord.madeID(generation: side.generations[key] ?? "none", seq: seq)
-        case .recent(let distance): side.ids[key]?.dropLast(distance).last ?? "none"
+        case .made(let seq): SessionRecord.madeID(generation: generation ?? "none", seq: seq)
+        case .recent(let distance): given?.dropLast(distance).last ?? "none"
         }
     }
 
-    private func draft(_ event: RandomEvent, _ key: SessionKey, _ side: Side) throws(StoreError) -> EventDraft {
-        try EventDraft(
-            NewEvent(JSON(string: event.text), id: event.id.map { name($0, key, side) }, role: event.role, stateDelta: event.state))
+    private func draft(_ event: RandomEvent, _ name: (RandomID) -> String) throws(StoreError) -> EventDraft {
+        try EventDraft(NewEvent(JSON(string: event.text), id: event.id.map(name), role: event.role, stateDelta: event.state))
     }
 
-    private func cursor(_ place: RandomPlace, _ key: SessionKey) -> Cursor {
+    private func cursor(_ place: RandomPlace, _ offsets: [Offset]?) -> Cursor {
         func given(_ index: Int) -> Offset? {
-            guard let all = offsets[key], !all.isEmpty else { return nil }
+            guard let all = offsets, !all.isEmpty else { return nil }
             return all[index % all.count]
         }
         switch place {
@@ -243,6 +286,7 @@ extension RandomStep {
         case .update(let key, _, _), .delete(let key), .append(let key, _, _, _, _), .replace(let key, _, _), .remove(let key, _), .clear(let key),
             .changeAll(let key, _), .change(.session(let key), _), .fork(let key, _, _, _, _), .rewind(let key, _, _):
             key
+        case .appendTrack(let track, _, _), .deleteTrack(let track): track.session
         default: nil
         }
     }

@@ -29,6 +29,10 @@ enum RandomStep: Sendable {
     case summarize(SessionKey, filter: String, through: Int)
     case summaries(SessionKey)
     case compare(SessionKey, with: SessionKey)
+    case appendTrack(TrackLog.Key, [RandomEvent], ttl: Int?)
+    case tracks(SessionKey, last: Int)
+    case track(TrackLog.Key, TrackQuery, after: RandomPlace?)
+    case deleteTrack(TrackLog.Key)
     case acquire(SessionKey, LeaseRequest)
     case renew(SessionKey, RandomEpoch, milliseconds: Int)
     case release(SessionKey, RandomEpoch)
@@ -89,6 +93,7 @@ extension RandomStep {
         [.store] + apps.map { .app($0) } + apps.flatMap { app in users.map { .user(UserKey(checkedApp: app, user: $0)) } }
 
     static let tags = ["red", "blue", "Red"]
+    private static let trackNames = ["t", "é", "e\u{301}"]
     private static let roles = ["user", "tool", "assistant"]
     private static let stateKeys = ["k", "l", "user:k", "user:m", "app:k", "app:n", "temp:k"]
     private static let values = ["1", "\"x\"", #"{"a":1}"#, #"{"a":{"b":2},"c":3}"#, "[1,2]", "null"].map { JSON(checked: Array($0.utf8)) }
@@ -103,7 +108,7 @@ extension RandomStep {
     /// Whether it may show an epoch.
     private var isMutation: Bool {
         switch self {
-        case .update, .delete, .append, .replace, .remove, .clear, .change, .changeAll, .fork, .rewind: true
+        case .update, .delete, .append, .replace, .remove, .clear, .change, .changeAll, .fork, .rewind, .appendTrack, .deleteTrack: true
         default: false
         }
     }
@@ -128,12 +133,32 @@ extension RandomStep {
         }
     }
 
+    private static func trackStep(_ key: SessionKey, using random: inout SplitMix64) -> RandomStep {
+        let track = TrackLog.Key(key, track: trackNames.randomElement(using: &random)!)
+        switch Int.random(in: 0..<10, using: &random) {
+        case 0..<5:
+            let events = (0..<[1, 1, 2, 5].randomElement(using: &random)!).map { number in
+                RandomEvent(id: Bool.random(using: &random) ? id(&random) : nil, role: nil, text: "\(number)", state: [:])
+            }
+            return .appendTrack(track, events, ttl: [nil, nil, 5, 20].randomElement(using: &random)!)
+        case 5: return .tracks(key, last: [0, 2, 100].randomElement(using: &random)!)
+        case 6..<9:
+            let moment = ManualClock.start.milliseconds + Int.random(in: -10...300, using: &random) * 1000
+            let query = TrackQuery(
+                limit: [1, 2, 1000].randomElement(using: &random)!,
+                since: Int.random(in: 0..<3, using: &random) == 0 ? Timestamp(milliseconds: moment) : nil)
+            return .track(track, query, after: Bool.random(using: &random) ? place(&random) : nil)
+        default: return .deleteTrack(track)
+        }
+    }
+
     private static func anyStep(using random: inout SplitMix64) -> RandomStep {
         func chance(_ percent: Int, _ random: inout SplitMix64) -> Bool { Int.random(in: 0..<100, using: &random) < percent }
         func pick<Value>(_ values: [Value], _ random: inout SplitMix64) -> Value { values.randomElement(using: &random)! }
         // Most of what happens, happens in two sessions.
         let key = chance(75, &random) ? keys[Int.random(in: 0..<3, using: &random)] : pick(keys, &random)
         if chance(12, &random) { return leaseStep(key, using: &random) }
+        if chance(12, &random) { return trackStep(key, using: &random) }
         switch Int.random(in: 0..<122, using: &random) {
         case 0..<9:
             let seconds = pick([0, 0, 1, 1, 1, 2, 5, 10, 20, 31, -1, -5, -3600], &random)
