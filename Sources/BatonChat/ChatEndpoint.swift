@@ -1,3 +1,4 @@
+public import BatonCore
 public import BatonTelemetry
 
 /// A chat endpoint in the manner of OpenAI's, which many servers of models have: `POST BASE/chat/completions`.
@@ -20,6 +21,10 @@ public struct ChatEndpoint: Sendable {
     public var timeout: Duration
     /// How the model picks its words, 0 to 2; `nil` leaves it to the server.
     public var temperature: Double?
+    /// Further members of every request, such as `max_tokens` or `reasoning_effort`, as the server knows them.
+    public var parameters: [String: JSON]
+    /// Told of every answer that became a summary's text, on any thread; returns at once.
+    public var onAnswer: (@Sendable (ChatAnswer) -> Void)?
 
     /// An endpoint with up to four attempts of 30 seconds each.
     public init(url: String, model: String, key: Secret<String>? = nil) {
@@ -30,5 +35,6 @@ public struct ChatEndpoint: Sendable {
         firstDelay = .milliseconds(500)
         longestDelay = .seconds(20)
         timeout = .seconds(30)
+        parameters = [:]
     }
 }

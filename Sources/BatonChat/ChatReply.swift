@@ -1,12 +1,21 @@
 internal import BatonCore
 
 /// What a model answered: one object, or a stream of pieces from servers that stream whatever they are asked.
-enum ChatReply {
-    /// The words of an answer.
+struct ChatReply {
+    /// The words.
+    var text = ""
+    /// What they cost, as the server says it.
+    var usage: JSON?
+
+    /// Reads an answer.
     /// - Throws: ``BatonCore/StoreError/Code/summaryFailed`` when it is none; what stands in it is not repeated.
-    static func text(in body: [UInt8], isStream: Bool) throws(StoreError) -> String {
-        guard isStream else { return try text(in: object(body)) }
-        var text = ""
+    init(_ body: [UInt8], isStream: Bool) throws(StoreError) {
+        guard isStream else {
+            let answer = try ChatReply.object(body)
+            usage = ChatReply.usage(in: answer)
+            text = try ChatReply.text(in: answer)
+            return
+        }
         var sawEnd = false
         // Pieces are whole lines: what the server did not end is a piece too.
         for line in body.split(whereSeparator: { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }) where line.starts(with: "data:".utf8) {
@@ -15,16 +24,19 @@ enum ChatReply {
                 sawEnd = true
                 break
             }
-            guard let choice = try object(Array(data))["choices"]?.elements?.first else { continue }
+            let piece = try ChatReply.object(Array(data))
+            usage = ChatReply.usage(in: piece) ?? usage
+            guard let choice = piece["choices"]?.elements?.first else { continue }
             text += choice["delta"]?["content"]?.stringValue ?? choice["message"]?["content"]?.stringValue ?? ""
             if let reason = choice["finish_reason"]?.stringValue {
-                try check(reason)
+                try ChatReply.check(reason)
                 sawEnd = true
             }
         }
         guard sawEnd else { throw StoreError(.summaryFailed, "the model's answer broke off") }
-        return text
     }
+
+    private static func usage(in answer: JSON) -> JSON? { answer["usage"].flatMap { $0.isObject ? $0 : nil } }
 
     private static func text(in answer: JSON) throws(StoreError) -> String {
         guard let choice = answer["choices"]?.elements?.first, let content = choice["message"]?["content"] else {

@@ -12,6 +12,7 @@ public final class ChatSummarizer: Summarizer {
     private let endpoint: ChatEndpoint
     private let prompt: ChatPrompt
     private let client: HTTPClient
+    private let parameters: [(String, JSON)]
 
     /// The most of an answer that is read.
     private static let maximumAnswer = 4 << 20
@@ -30,6 +31,10 @@ public final class ChatSummarizer: Summarizer {
         guard (1...100).contains(endpoint.attempts), endpoint.timeout > .zero else {
             throw StoreError(.invalidParameter, "a model is asked 1 to 100 times, and given time to answer")
         }
+        if let name = endpoint.parameters.keys.filter({ ["model", "messages", "stream", "temperature"].contains($0) }).min() {
+            throw StoreError(.invalidParameter, "the parameter \(name) of a model is set by other means")
+        }
+        parameters = endpoint.parameters.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
         self.endpoint = endpoint
         self.prompt = try prompt.checked(limitsWords: limitsWords)
         model = endpoint.model
@@ -63,7 +68,9 @@ public final class ChatSummarizer: Summarizer {
         while true {
             let (failure, asked): (StoreError, Duration?)
             switch await answer(to: request) {
-            case .success(let text): return text
+            case .success(let reply):
+                endpoint.onAnswer?(ChatAnswer(session: input.session, filter: input.filter, attempts: attempt, usage: reply.usage))
+                return reply.text
             case .failure(.final(let error)): throw error
             case .failure(.passing(let error, let wait)): (failure, asked) = (error, wait)
             }
@@ -81,7 +88,7 @@ public final class ChatSummarizer: Summarizer {
         case passing(StoreError, Duration?)
     }
 
-    private func answer(to request: Request) async -> Result<String, Failure> {
+    private func answer(to request: Request) async -> Result<ChatReply, Failure> {
         let reply: HTTPClient.Reply
         do throws(HTTPError) {
             // A summary is asked for and nothing else happens, so it may be asked for again.
@@ -89,6 +96,9 @@ public final class ChatSummarizer: Summarizer {
         } catch {
             switch error.code {
             case .cancelled, .closed: return .failure(.final(StoreError(.cancelled, "the summary was cancelled", underlying: error)))
+            // Who is not trusted now will not be trusted a moment later.
+            case .unreachable where (error.underlying as? IOError)?.code == .tls:
+                return .failure(.final(StoreError(.summaryFailed, "the model's server could not be reached over TLS", underlying: error)))
             case .timedOut, .unreachable, .connectionClosed:
                 return .failure(.passing(StoreError(.summaryFailed, "the model's server: \(error.message)", underlying: error), nil))
             default: return .failure(.final(StoreError(.summaryFailed, "the model's server: \(error.message)", underlying: error)))
@@ -101,7 +111,7 @@ public final class ChatSummarizer: Summarizer {
             return .failure(.passing(error, wait))
         }
         let isStream = reply.headers["Content-Type"]?.lowercased().hasPrefix("text/event-stream") ?? false
-        do throws(StoreError) { return .success(try ChatReply.text(in: reply.body, isStream: isStream)) } catch { return .failure(.final(error)) }
+        do throws(StoreError) { return .success(try ChatReply(reply.body, isStream: isStream)) } catch { return .failure(.final(error)) }
     }
 
     private func jitter(_ attempt: Int) -> Duration {
@@ -131,6 +141,7 @@ public final class ChatSummarizer: Summarizer {
                 writer.name("temperature")
                 writer.raw("\(temperature)".utf8)
             }
+            for (name, value) in parameters { writer.member(name, value) }
             writer.name("stream")
             writer.bool(false)
         }

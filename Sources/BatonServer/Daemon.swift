@@ -54,11 +54,7 @@ public final class Daemon: Sendable {
             let tracer = exporter.map { RecordingTracer(configuration.traces?.sampler ?? .always, to: $0) }
             let opened = try await SessionStore.open(
                 configuration.store, configuration: configuration.storeConfiguration, executor: loops[0],
-                observer: { operation, duration, error in
-                    metrics.record(operation, duration, error)
-                    guard operation == .summarize, let error else { return }
-                    reporter.warning("a summary could not be made", ["error": .string("\(error)")], limit: .perMinute(6))
-                }, metrics: metrics.registry, tracer: tracer,
+                observer: { metrics.record($0, $1, $2) }, metrics: metrics.registry, tracer: tracer,
                 onWriteFailure: { failure in
                     logger.error(
                         "events that were accepted could not be stored; the spool keeps them",
@@ -68,8 +64,9 @@ public final class Daemon: Sendable {
                         ])
                 }
             ).with(hooks: configuration.hooks)
-            do { store = try configuration.summaries.map { (summaries) throws(StoreError) in try opened.with(summaries: summaries) } ?? opened } catch
-            {
+            do throws(StoreError) {
+                store = if let summaries = configuration.summaries { try opened.with(summaries: summaries.reporting(to: reporter)) } else { opened }
+            } catch {
                 await opened.close()
                 throw error
             }
@@ -184,5 +181,26 @@ extension SocketAddress {
         case .unix: true
         case .ipv4, .ipv6: host.hasPrefix("127.") || host == "::1"
         }
+    }
+}
+
+extension SummaryConfiguration {
+    /// The same, with a line in the log for each summary that was made or failed.
+    fileprivate func reporting(to logger: Logger) -> SummaryConfiguration {
+        var configuration = self
+        configuration.onReport = { [onReport] report in
+            onReport?(report)
+            let fields: Logger.Metadata = [
+                "app": .string(report.session.app), "user": .string(report.session.user), "session": .string(report.session.id),
+                "filter": .string(report.filter), "calls": .int(report.calls), "events": .int(report.events), "tokens": .int(report.tokens),
+                "ms": .double(report.duration / .milliseconds(1)),
+            ]
+            switch report.result {
+            case .success: logger.debug("a summary was made", fields)
+            case .failure(let error):
+                logger.warning("a summary could not be made", fields.merging(["error": .string("\(error)")]), limit: .perMinute(6))
+            }
+        }
+        return configuration
     }
 }

@@ -200,6 +200,82 @@ struct ChatSummarizerTests {
         }
     }
 
+    @Test("further parameters are sent as they are, and what an answer cost is told", arguments: [false, true])
+    func parameters(isStream: Bool) async throws {
+        let answers = Guarded<[ChatAnswer]>([])
+        let usage = #"{"prompt_tokens":12,"completion_tokens":3}"#
+        let body =
+            isStream
+            ? ModelServer.stream(
+                #"data: {"choices":[{"delta":{"content":"x"},"finish_reason":"stop"}]}"# + "\n\n" + #"data: {"choices":[],"usage":\#(usage)}"#
+                    + "\n\ndata: [DONE]\n\n")
+            : ModelServer.json(#"{"choices":[{"message":{"content":"x"}}],"usage":\#(usage)}"#)
+        try await with(
+            { count in count == 1 ? ModelServer.json("{}", 503, headers: ["Retry-After": "0"]) : body },
+            {
+                $0.parameters = ["max_tokens": JSON(checked: Array("512".utf8)), "reasoning": JSON(checked: Array(#"{"effort":"low"}"#.utf8))]
+                $0.onAnswer = { answer in answers.withLock { $0.append(answer) } }
+            }
+        ) { (summarizer: ChatSummarizer, server: ModelServer) async throws in
+            _ = try await summarizer.summarize(input())
+            let body = try JSON(server.requests[1].body)
+            #expect(body["max_tokens"]?.intValue == 512 && body["reasoning"]?["effort"]?.stringValue == "low")
+            let answer = try #require(answers.withLock { $0.count == 1 ? $0[0] : nil })
+            #expect(answer.session == key && answer.filter.isEmpty && answer.attempts == 2 && answer.usage?.description == usage)
+        }
+        var endpoint = endpoint("http://localhost/v1")
+        endpoint.parameters = ["messages": JSON(string: "mine")]
+        #expect(throws: StoreError.self) { _ = try ChatSummarizer(endpoint) }
+    }
+
+    @Test("over TLS only a server that the authorities vouch for is asked, today and by its name; the key goes to nobody else")
+    func encryption() async throws {
+        let certificates = try await TestCertificates()
+        let good = TLSIdentity(certificateChain: certificates.server.certificate, privateKey: certificates.server.key)
+        let other = TLSIdentity(certificateChain: certificates.client.certificate, privateKey: certificates.client.key)
+        let expired = TLSIdentity(certificateChain: certificates.expired.certificate, privateKey: certificates.expired.key)
+        let cases: [(identity: TLSIdentity, authorities: String?, host: String, isTrusted: Bool)] = [
+            (good, certificates.authority, "localhost", true), (good, certificates.authority, "127.0.0.1", true),
+            (good, certificates.otherAuthority, "localhost", false), (good, nil, "localhost", false),
+            (expired, certificates.authority, "localhost", false), (other, certificates.authority, "localhost", false),
+        ]
+        for (identity, authorities, host, isTrusted) in cases {
+            let server = try await ModelServer(tls: TLSServerContext(identity: identity)) { _ in ModelServer.words("in secret") }
+            var endpoint = endpoint("https://\(host):\(server.port)/v1", key: "sk-very-secret")
+            endpoint.authorities = authorities
+            let summarizer = try ChatSummarizer(endpoint)
+            if isTrusted {
+                #expect(try await summarizer.summarize(input()) == "in secret")
+                #expect(server.requests.first?.headers["Authorization"] == "Bearer sk-very-secret")
+            } else {
+                let error = try await failure(summarizer)
+                #expect(error?.code == .summaryFailed && server.requests.isEmpty, "\(host), \(authorities ?? "the system's authorities")")
+                let shown = "\(String(describing: error)) \(String(describing: error?.underlying))"
+                #expect(!shown.contains("secret"))
+            }
+            await summarizer.close()
+            await server.stop()
+        }
+        // A server that does not speak TLS gets nothing either.
+        let plain = try await ModelServer { _ in ModelServer.words("in the open") }
+        var endpoint = endpoint("https://localhost:\(plain.port)/v1", key: "sk-very-secret")
+        endpoint.authorities = certificates.authority
+        endpoint.attempts = 1
+        let summarizer = try ChatSummarizer(endpoint)
+        #expect(try await failure(summarizer)?.code == .summaryFailed && plain.requests.isEmpty)
+        await summarizer.close()
+        await plain.stop()
+        await certificates.remove()
+    }
+
+    @Test("authorities that cannot be read are refused before anything is asked")
+    func wrongAuthorities() {
+        var endpoint = endpoint("https://localhost/v1")
+        endpoint.authorities = "/nonexistent.pem"
+        let error = #expect(throws: StoreError.self) { _ = try ChatSummarizer(endpoint) }
+        #expect(error?.code == .invalidParameter)
+    }
+
     @Test("it ends when its task is cancelled")
     func cancellation() async throws {
         try await with(

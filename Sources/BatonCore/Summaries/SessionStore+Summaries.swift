@@ -6,7 +6,10 @@ extension SessionStore {
     /// ```
     /// - Throws: ``StoreError/Code/invalidParameter`` when the configuration makes no sense.
     public func with(summaries: SummaryConfiguration) throws(StoreError) -> SessionStore {
-        SessionStore(self, on: storage, hooks: hooks, tracer: tracer, summarizing: try Summarizing(summaries, on: storage, observer: observer))
+        let summarizing = try Summarizing(summaries, on: storage, observer: observer, tracer: tracer)
+        // What is stored later makes summaries due when it is stored.
+        writeBehind?.onStored { [weak summarizing] batch, receipt, key in summarizing?.noticed(batch, receipt, of: key) }
+        return SessionStore(self, on: storage, hooks: hooks, tracer: tracer, summarizing: summarizing)
     }
 
     /// Whether this store makes summaries. Otherwise asking for one does nothing, unless the store is a daemon's that does.

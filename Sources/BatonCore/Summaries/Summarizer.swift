@@ -7,11 +7,34 @@ public protocol Summarizer: Sendable {
     ///
     /// It is cancelled when the job takes too long, and what it returns afterwards is not stored.
     func summarize(_ input: SummaryInput) async throws -> String
+
+    /// Who makes the summaries of this session and filter; `nil` when nobody does, and nothing is stored then. Itself unless it says otherwise.
+    func choice(for session: SessionKey, filter: String) async throws -> (any Summarizer)?
 }
 
 extension Summarizer {
     /// No name.
     public var model: String? { nil }
+    /// Itself.
+    public func choice(for session: SessionKey, filter: String) async throws -> (any Summarizer)? { self }
+}
+
+/// Makes the summaries of each session by the summarizer that is chosen for it then: by the model of its tenant, say, or by none.
+public struct SummarizerChoice: Summarizer {
+    private let choose: @Sendable (SessionKey, String) async throws -> (any Summarizer)?
+
+    /// Summaries by whom `choose` says for a session and a filter, which is empty for the whole session; `nil` for nobody. It is asked for every summary.
+    public init(_ choose: @escaping @Sendable (SessionKey, String) async throws -> (any Summarizer)?) { self.choose = choose }
+
+    /// Who is chosen, and by them in turn.
+    public func choice(for session: SessionKey, filter: String) async throws -> (any Summarizer)? {
+        try await choose(session, filter)?.choice(for: session, filter: filter)
+    }
+
+    /// The words of who is chosen; none without anybody.
+    public func summarize(_ input: SummaryInput) async throws -> String {
+        try await choice(for: input.session, filter: input.filter)?.summarize(input) ?? ""
+    }
 }
 
 /// What a summary is made of.

@@ -1,3 +1,4 @@
+internal import BatonTelemetry
 internal import Synchronization
 
 /// Makes the summaries of one store: notices what is appended, and lets a few workers do what is due.
@@ -11,6 +12,13 @@ final class Summarizing: Sendable {
         let filter: String
     }
 
+    /// A task that does one job when it is given one. It is made together with the wish, so that the summarizer sees the task-local values of who made it, and not
+    /// those of somebody whose job made room; their cancellation is not its own.
+    private struct Candidate {
+        let task: Task<Void, Never>
+        let start: AsyncStream<SummaryQueue.Job>.Continuation
+    }
+
     private struct State {
         var queue: SummaryQueue
         var watermarks: [SessionKey: [String: SummaryWatermark]] = [:]
@@ -18,6 +26,8 @@ final class Summarizing: Sendable {
         var pauses: [SessionKey: ContinuousClock.Instant] = [:]
         var idle: IdleLine<Target>?
         var sleeper: Task<Void, Never>?
+        /// The tasks of sessions whose turn has not come.
+        var candidates: [SessionKey: Candidate] = [:]
         var tasks: [SessionKey: Task<Void, Never>] = [:]
         var made = 0
         var failed = 0
@@ -27,6 +37,7 @@ final class Summarizing: Sendable {
     let configuration: SummaryConfiguration
     private let storage: any Storage
     private let observer: SessionStore.OperationObserver?
+    private let tracer: (any Tracer)?
     private let state: Mutex<State>
 
     /// The most sessions of which something is remembered; beyond, all is forgotten and the store is asked again.
@@ -36,11 +47,14 @@ final class Summarizing: Sendable {
     private static let longestWait = Duration.seconds(1)
 
     /// - Throws: ``StoreError/Code/invalidParameter`` when the configuration makes no sense.
-    init(_ configuration: SummaryConfiguration, on storage: any Storage, observer: SessionStore.OperationObserver?) throws(StoreError) {
+    init(
+        _ configuration: SummaryConfiguration, on storage: any Storage, observer: SessionStore.OperationObserver?, tracer: (any Tracer)?
+    ) throws(StoreError) {
         let configuration = try configuration.checked()
         self.configuration = configuration
         self.storage = storage
         self.observer = observer
+        self.tracer = tracer
         var state = State(queue: SummaryQueue(workers: configuration.workers, limit: configuration.queueLimit))
         // A little later than the time itself, which has to be exceeded.
         if let idle = configuration.trigger?.idleTime { state.idle = IdleLine(waiting: idle + .milliseconds(20)) }
@@ -116,6 +130,8 @@ final class Summarizing: Sendable {
             _ = state.queue.close()
             state.sleeper?.cancel()
             state.sleeper = nil
+            for candidate in state.candidates.values { candidate.start.finish() }
+            state.candidates = [:]
             return Array(state.tasks.values)
         }
         for task in tasks { task.cancel() }
@@ -141,7 +157,10 @@ final class Summarizing: Sendable {
 
     private func add(_ filter: String, of key: SessionKey, isForced: Bool, _ state: inout sending State) -> Bool {
         switch state.queue.add(filter, of: key, isForced: isForced) {
-        case .queued, .merged: return true
+        case .queued:
+            state.candidates[key] = candidate()
+            return true
+        case .merged: return true
         case .full:
             state.dropped += 1
             return false
@@ -153,16 +172,27 @@ final class Summarizing: Sendable {
     private func begin() {
         state.withLock { free in
             while let job = free.queue.next() {
-                free.tasks[job.key] = Task { [self] in
-                    await work(job)
-                    state.withLock {
-                        $0.queue.finished(job.key)
-                        $0.tasks[job.key] = nil
-                    }
-                    begin()
-                }
+                let candidate = free.candidates.removeValue(forKey: job.key) ?? candidate()
+                free.tasks[job.key] = candidate.task
+                candidate.start.yield(job)
+                candidate.start.finish()
             }
         }
+    }
+
+    private func candidate() -> Candidate {
+        let (jobs, start) = AsyncStream<SummaryQueue.Job>.makeStream(bufferingPolicy: .bufferingOldest(1))
+        let task = Task { [self] in
+            for await job in jobs {
+                await work(job)
+                state.withLock {
+                    $0.queue.finished(job.key)
+                    $0.tasks[job.key] = nil
+                }
+                begin()
+            }
+        }
+        return Candidate(task: task, start: start)
     }
 
     private func work(_ job: SummaryQueue.Job) async {
@@ -188,24 +218,57 @@ final class Summarizing: Sendable {
         }
     }
 
-    /// Does a job inside its time, and tells the observer unless there was nothing to do.
+    /// Does a job, and tells who wants to know unless there was nothing to do.
     private func limited(_ job: SummaryJob) async throws(StoreError) -> SummaryJob.Outcome {
         let start = ContinuousClock.now
-        do {
-            let outcome = try await Deadline.run(within: configuration.timeout) { try await job.run() }
+        var job = job
+        // Each attempt is accounted for by itself.
+        job.account = SummaryAccount()
+        do throws(StoreError) {
+            let outcome = try await traced(job)
             if outcome.made != nil {
                 state.withLock { $0.made += 1 }
                 observer?(.summarize, ContinuousClock.now - start, nil)
             }
+            report(job, since: start, .success(outcome.made?.summary))
             return outcome
         } catch {
-            let error = StoreError(summarizing: error)
             if error.code != .busy {
                 if error.code != .cancelled || !Task.isCancelled { state.withLock { $0.failed += 1 } }
                 observer?(.summarize, ContinuousClock.now - start, error)
+                report(job, since: start, .failure(error))
             }
             throw error
         }
+    }
+
+    private func report(_ job: SummaryJob, since start: ContinuousClock.Instant, _ result: Result<Summary?, StoreError>) {
+        guard let onReport = configuration.onReport else { return }
+        if let report = job.account.report(of: job, after: ContinuousClock.now - start, result) { onReport(report) }
+    }
+
+    /// Does a job inside its time, and inside a span in the trace of who asked for it.
+    private func traced(_ job: SummaryJob) async throws(StoreError) -> SummaryJob.Outcome {
+        guard let tracer else { return try await timed(job) }
+        let span = tracer.startSpan(SessionStore.Operation.summarize.spanName, kind: .internal, parent: TraceContext.current, links: [])
+        if span.isRecording {
+            span.set("storage", .string(storage.kind.rawValue))
+            job.key.describe(span)
+            span.set("filter", .string(job.scope.filter))
+        }
+        let outcome = await ActiveSpan.$current.withValue(span) { () -> Result<SummaryJob.Outcome, StoreError> in
+            do throws(StoreError) { return .success(try await timed(job)) } catch { return .failure(error) }
+        }
+        switch outcome {
+        case .success(let outcome): if let made = outcome.made { span.set("event_count", .int(made.summary.events)) }
+        case .failure(let error): span.fail(error.code.rawValue, error.message)
+        }
+        span.end()
+        return try outcome.get()
+    }
+
+    private func timed(_ job: SummaryJob) async throws(StoreError) -> SummaryJob.Outcome {
+        do { return try await Deadline.run(within: configuration.timeout) { try await job.run() } } catch { throw StoreError(summarizing: error) }
     }
 
     /// The same, and as long as somebody else makes it, waits for theirs.
@@ -260,7 +323,8 @@ final class Summarizing: Sendable {
     private func watchIdle() {
         state.withLock { state in
             guard state.sleeper == nil, !state.queue.isClosed, let next = state.idle?.next else { return }
-            state.sleeper = Task { [weak self] in
+            // Detached: it belongs to nobody who appended.
+            state.sleeper = Task.detached { [weak self] in
                 try? await Task.sleep(until: next, clock: .continuous)
                 guard !Task.isCancelled else { return }
                 self?.lookAtIdle()

@@ -8,7 +8,7 @@ public struct SummaryConfiguration: Sendable {
         case only([String])
     }
 
-    /// Makes the words.
+    /// Makes the words; a ``SummarizerChoice`` makes those of each session by another one.
     public var summarizer: any Summarizer
     /// When summaries are made by themselves; `nil` for only when they are asked for.
     public var trigger: SummaryTrigger?
@@ -34,6 +34,8 @@ public struct SummaryConfiguration: Sendable {
     public var willSummarize: (@Sendable (inout SummaryInput) async throws -> Void)?
     /// Called with what was summarised and the words, which it may change, before they are stored. An error ends the job.
     public var didSummarize: (@Sendable (SummaryInput, inout String) async throws -> Void)?
+    /// Told how every attempt has ended that had something to do.
+    public var onReport: SummaryReport.Handler?
 
     /// Summaries by `summarizer` when `trigger` says so: by default after more than 50 events or 8,000 tokens.
     public init(_ summarizer: any Summarizer, trigger: SummaryTrigger? = .any([.events(50), .tokens(8_000)])) {

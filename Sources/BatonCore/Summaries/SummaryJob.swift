@@ -7,6 +7,7 @@ struct SummaryJob: Sendable {
     let isForced: Bool
     let configuration: SummaryConfiguration
     let storage: any Storage
+    var account = SummaryAccount()
     /// What was just made of another filter, to be used again where it is the same.
     var precedent: Made?
 
@@ -81,19 +82,25 @@ struct SummaryJob: Sendable {
         progress.summaryTokens = SummaryJob.tokens(of: stored)
         var outcome = Outcome(summary: stored, watermark: isComplete ? SummaryWatermark(at: list.tail, progress) : nil)
         let isDue = isForced || !isFirst || (configuration.trigger?.fires(progress) ?? false)
+        if isDue, isFirst, delta.boundary != nil {
+            account.note { numbers in
+                numbers.isDue = true
+                numbers.exceeded = configuration.trigger?.exceeded(by: progress) ?? []
+            }
+        }
         guard isDue, let boundary = delta.boundary else {
             try await storage.release(claim, ofSummary: scope.filter, of: key)
             return (outcome, false)
         }
         let from = stored?.boundary.seq ?? 0
-        let text: String
+        let (text, model): (String, String?)
         if delta.taken.isEmpty, let stored {
-            text = stored.text
+            (text, model) = (stored.text, stored.model)
         } else if let precedent, precedent.isWhole, precedent.from == from, precedent.previous == stored?.text, precedent.summary.boundary == boundary
         {
-            text = precedent.summary.text
+            (text, model) = (precedent.summary.text, precedent.summary.model)
         } else {
-            text = try await words(of: delta, stored)
+            (text, model) = try await words(of: delta, stored)
         }
         try Task.checkCancellation()
         guard text.utf8.contains(where: { $0 > 0x20 }) else {
@@ -103,7 +110,7 @@ struct SummaryJob: Sendable {
         let draft = SummaryDraft(
             filter: scope.filter, text: text, boundary: boundary, events: (stored?.events ?? 0) + delta.taken.count,
             mark: isComplete ? max(0, list.tokens - delta.tokensBehind) : (stored?.mark ?? 0) + delta.tokensCovered,
-            model: configuration.summarizer.model)
+            model: model)
         let summary = try await storage.put(try draft.checked(), of: key, claim: claim)
         outcome.summary = summary
         outcome.made = Made(summary: summary, previous: stored?.text, from: from, isWhole: delta.isWhole)
@@ -115,15 +122,22 @@ struct SummaryJob: Sendable {
         return (outcome, delta.isCut)
     }
 
-    private func words(of delta: SummaryDelta, _ stored: Summary?) async throws -> String {
+    /// The words of who is chosen for the session, and their model; none when that is nobody.
+    private func words(of delta: SummaryDelta, _ stored: Summary?) async throws -> (String, model: String?) {
+        guard let summarizer = try await configuration.summarizer.choice(for: key, filter: scope.filter) else { return ("", nil) }
         var input = SummaryInput(
             session: key, filter: scope.filter, previous: stored?.text, events: delta.taken, maximumWords: configuration.maximumWords)
         try await configuration.willSummarize?(&input)
         try Task.checkCancellation()
-        var text = try await configuration.summarizer.summarize(input)
+        account.note { numbers in
+            numbers.calls += 1
+            numbers.events += input.events.count
+            numbers.tokens += input.events.reduce(0) { $0 + EventCost.standard.tokens(of: $1) }
+        }
+        var text = try await summarizer.summarize(input)
         try Task.checkCancellation()
         try await configuration.didSummarize?(input, &text)
-        return text
+        return (text, summarizer.model)
     }
 
     /// What came after a summary, up to the newest event of the list; a beginning of it when that is much.

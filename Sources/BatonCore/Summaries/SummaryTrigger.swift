@@ -51,6 +51,14 @@ public indirect enum SummaryTrigger: Hashable, Sendable {
         }
     }
 
+    /// Which of its bounds are exceeded.
+    func exceeded(by progress: Progress) -> [SummaryTrigger] {
+        switch self {
+        case .any(let triggers), .all(let triggers): triggers.flatMap { $0.exceeded(by: progress) }
+        case .events, .tokens, .idle, .context: holds(progress) ? [self] : []
+        }
+    }
+
     /// After how long without events it is worth a look; `nil` when time alone changes nothing.
     var idleTime: Duration? {
         switch self {

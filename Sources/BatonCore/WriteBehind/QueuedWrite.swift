@@ -65,13 +65,14 @@ public struct QueuedWrite: Hashable, Sendable {
         trace = first.trace
     }
 
-    func store(in storage: any Storage) async throws(StoreError) {
+    /// Stores it. Returns what was appended to the session and where; `nil` for a track's.
+    func store(in storage: any Storage) async throws(StoreError) -> (batch: EventBatch, receipt: AppendReceipt)? {
         if let track {
             _ = try await storage.append(TrackBatch(events, ttl: ttl, epoch: epoch), toTrack: track, of: key)
-        } else {
-            var batch = EventBatch(events, idempotencyKey: idempotencyKey, createsSession: createsSession, epoch: epoch)
-            batch.trace = trace
-            _ = try await storage.append(batch, to: key)
+            return nil
         }
+        var batch = EventBatch(events, idempotencyKey: idempotencyKey, createsSession: createsSession, epoch: epoch)
+        batch.trace = trace
+        return (batch, try await storage.append(batch, to: key))
     }
 }

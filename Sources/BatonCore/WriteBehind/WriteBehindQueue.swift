@@ -59,6 +59,10 @@ final class WriteBehindQueue: Sendable {
     private let name = "q" + Randomness.generation()
     private let idCount = Atomic(0)
     let state: Mutex<State>
+    private let listeners = Mutex<[Listener]>([])
+
+    /// Told what was appended to a session; returns at once.
+    typealias Listener = @Sendable (EventBatch, AppendReceipt, SessionKey) -> Void
 
     init(
         _ storage: any Storage, _ configuration: WriteBehindConfiguration, spool: (any WriteSpool)?, executor: (any TaskExecutor)?,
@@ -185,11 +189,14 @@ final class WriteBehindQueue: Sendable {
         }
     }
 
+    /// Adds a listener, which is told of every append from now on.
+    func onStored(_ listener: @escaping Listener) { listeners.withLock { $0.append(listener) } }
+
     private func work(_ first: WriteLanes.Send) async {
         var next: WriteLanes.Send? = first
         while let send = next {
             do throws(StoreError) {
-                try await send.write.store(in: storage)
+                let stored = try await send.write.store(in: storage)
                 settle(send.key) { state in
                     let entries = state.lanes.stored(send.key)
                     state.counts.stored += entries.reduce(0) { $0 + $1.write.events.count }
@@ -197,6 +204,9 @@ final class WriteBehindQueue: Sendable {
                     state.removals += entries.compactMap(\.place)
                 }
                 removeFromSpool()
+                if let stored {
+                    for listener in listeners.withLock({ $0 }) { listener(stored.batch, stored.receipt, send.key) }
+                }
             } catch {
                 await refused(send, error)
             }

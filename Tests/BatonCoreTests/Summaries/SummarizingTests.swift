@@ -1,3 +1,4 @@
+import BatonTelemetry
 import BatonTesting
 import Synchronization
 import Testing
@@ -25,9 +26,12 @@ final class ScriptedSummarizer: Summarizer {
 
     let state = Mutex(State())
     let manner: Mutex<Manner>
-    let model: String? = "script"
+    let model: String?
 
-    init(_ manner: Manner = .answer) { self.manner = Mutex(manner) }
+    init(_ manner: Manner = .answer, model: String = "script") {
+        self.manner = Mutex(manner)
+        self.model = model
+    }
 
     struct Broken: Error {}
 
@@ -333,6 +337,120 @@ struct SummarizingTests {
         // Who asks is not refused.
         script.manner.withLock { $0 = .answer }
         #expect(try await store.summarize(key)?.boundary.seq == 7)
+        await store.close()
+    }
+
+    private enum Tenant { @TaskLocal static var current = "nobody" }
+
+    @Test("the summarizer sees the task-local values of who appended, however long the session waits for its turn, and not their cancellation")
+    func taskLocals() async throws {
+        script.manner.withLock { $0 = .wait }
+        let seen = Guarded<[String: String]>([:])
+        let note: @Sendable (inout SummaryInput) async throws -> Void = { input in seen.withLock { $0[input.session.id] = Tenant.current } }
+        let store = try store(.events(1)) {
+            $0.workers = 1
+            $0.willSummarize = note
+        }
+        let tenants = ["0", "1", "2"]
+        for tenant in tenants {
+            let key = SessionKey(owner: key.owner, checkedID: tenant)
+            let appending = Task {
+                try await Tenant.$current.withValue(tenant) {
+                    _ = try await store.append(
+                        EventBatch([EventDraft(.message("a", role: "user")), EventDraft(.message("b", role: "user"))], createsSession: true), to: key)
+                }
+            }
+            try await appending.value
+            appending.cancel()
+            #expect(await eventually { script.isWaiting })
+        }
+        #expect(store.gauge("summaries_waiting") == 2)
+        script.letGo()
+        #expect(await eventually { store.gauge("summaries_made") == 3 })
+        #expect(seen.withLock { $0 } == ["0": "0", "1": "1", "2": "2"])
+        // Whoever lets time pass is nobody.
+        let idle = try self.store(.idle(.seconds(1))) { $0.willSummarize = note }
+        try await Tenant.$current.withValue("x") { try await append(1, idle) }
+        #expect(await eventually { seen.withLock { $0["s"] } == "nobody" })
+        await store.close()
+        await idle.close()
+    }
+
+    @Test("each session is summarised by whom it is chosen for, with their model's name, and by nobody where nobody is")
+    func choice() async throws {
+        let other = ScriptedSummarizer(model: "other")
+        var configuration = SummaryConfiguration(
+            SummarizerChoice { [script] key, filter in
+                switch key.id {
+                case "none": nil
+                case "other": filter.isEmpty ? other : SummarizerChoice { _, _ in nil }
+                default: script
+                }
+            }, trigger: nil)
+        configuration.keptEvents = 0
+        let store = try SessionStore(on: model).with(summaries: configuration)
+        for id in ["one", "other", "none"] {
+            let session = store.session(SessionKey(owner: key.owner, checkedID: id))
+            try await session.append(.message("text", role: "user"), creating: true)
+            #expect(try await session.summarize()?.model == ["one": "script", "other": "other", "none": nil][id])
+            #expect(try await session.summarize(filter: "branch") == nil || id == "one")
+        }
+        #expect(other.inputs.count == 1 && other.inputs[0].filter.isEmpty && script.inputs.allSatisfy { $0.session.id == "one" })
+        await store.close()
+    }
+
+    @Test("every attempt that had something to do is reported: why, what it took, and what came of it")
+    func reports() async throws {
+        let reports = Guarded<[SummaryReport]>([])
+        let store = try store(.any([.events(3), .tokens(1 << 20)])) { $0.onReport = { report in reports.withLock { $0.append(report) } } }
+        try await appendBatch(4, store, branch: "a")
+        #expect(await eventually { reports.withLock { $0.count } == 2 })
+        let tokens = try await store.get(key).record.tokens
+        let branch = reports.withLock { $0[0] }
+        #expect(branch.session == key && branch.filter == "a" && branch.cause == .trigger([.events(3)]))
+        #expect(branch.calls == 1 && branch.events == 4 && branch.tokens == tokens)
+        #expect(try branch.result.get()?.text == "1,2,3,4")
+        // The words were there already.
+        let whole = reports.withLock { $0[1] }
+        #expect(whole.filter.isEmpty && whole.calls == 0 && whole.events == 0)
+        #expect(try whole.result.get()?.text == "1,2,3,4")
+        // Nothing to do is nothing to report.
+        _ = try await store.summarize(key)
+        #expect(reports.withLock { $0.count } == 2)
+        try await append(1, store)
+        script.manner.withLock { $0 = .fail }
+        await #expect(throws: StoreError.self) { try await store.summarize(key) }
+        script.manner.withLock { $0 = .silence }
+        _ = try await store.summarize(key)
+        #expect(reports.withLock { $0.map(\.cause) }.suffix(2) == [.demand, .demand])
+        let (failed, silent) = reports.withLock { ($0[2], $0[3]) }
+        #expect(failed.calls == 1 && failed.events == 1 && silent.calls == 1)
+        #expect(throws: StoreError.self) { try failed.result.get() }
+        #expect(try silent.result.get() == nil)
+        await store.close()
+    }
+
+    @Test("a summary has a span in the trace of who made it due")
+    func traced() async throws {
+        let spans = MemorySpans()
+        let store = try SessionStore(on: model, tracer: RecordingTracer(to: spans)).with(
+            summaries: {
+                var configuration = SummaryConfiguration(script, trigger: .events(1))
+                configuration.keptEvents = 0
+                return configuration
+            }())
+        let request = try #require(TraceContext(traceparent: "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01"))
+        try await ActiveSpan.$current.withValue(PassiveSpan(request)) { try await append(2, store) }
+        // The first append was looked at too, and nothing was due.
+        func made() -> SpanRecord? { spans.named("summarize").first { $0["event_count"] != nil } }
+        #expect(await eventually { made() != nil })
+        let span = try #require(made())
+        #expect(span.context.traceID == request.traceID && span.parentID == request.spanID && span.failure == nil)
+        #expect(span["session_id"] == "s" && span["filter"] == "" && span["event_count"] == 2)
+        script.manner.withLock { $0 = .fail }
+        try await append(1, store)
+        await #expect(throws: StoreError.self) { try await store.summarize(key) }
+        #expect(spans.named("summarize").last?["error.type"] == .string(StoreError.Code.summaryFailed.rawValue))
         await store.close()
     }
 

@@ -38,6 +38,13 @@ struct SummaryTriggerTests {
         #expect(!SummaryTrigger.all([]).fires(progress(9)))
     }
 
+    @Test("which bounds are exceeded is known")
+    func exceeded() {
+        let trigger = SummaryTrigger.all([.events(3), .any([.tokens(100), .idle(.seconds(60))])])
+        #expect(trigger.exceeded(by: progress(4, tokens: 100)) == [.events(3)])
+        #expect(trigger.exceeded(by: progress(4, tokens: 101)) == [.events(3), .tokens(100)])
+    }
+
     @Test("more of anything never turns a yes into a no", arguments: 0..<20)
     func monotonous(seed: Int) {
         var random = SystemRandomNumberGenerator()

@@ -236,6 +236,26 @@ struct WriteBehindTests {
         await store.close()
     }
 
+    @Test("makes summaries due when events are stored, not when they are accepted", arguments: [false, true])
+    func summaries(spooling: Bool) async throws {
+        let script = ScriptedSummarizer()
+        var summaries = SummaryConfiguration(script, trigger: .events(3))
+        summaries.keptEvents = 0
+        let store = try await open(spooling: spooling).with(summaries: summaries)
+        let session = try session(store)
+        _ = try await store.create(session.key)
+        storage.stall()
+        for number in 1...4 { try await session.enqueue(event(number)) }
+        // A track's events are no conversation.
+        try await store.enqueue(TrackBatch([EventDraft(event(9))]), toTrack: "t", of: session.key)
+        #expect(await eventually { storage.stalledCount == 1 })
+        #expect(store.gauges.first { $0.name == "summaries_waiting" }?.value == 0 && script.inputs.isEmpty)
+        storage.release()
+        #expect(try await eventually { try await session.summary()?.boundary.seq == 4 })
+        #expect(script.inputs.map { $0.events.map(\.seq) } == [[1, 2, 3, 4]])
+        await store.close()
+    }
+
     @Test("refuses a write behind that depends on what it will find, one that hooks would not see, and any where it does not write behind")
     func refusesConditions() async throws {
         let store = try await open()
