@@ -13,7 +13,9 @@ enum Benchmarks {
         ("branches", BranchBenchmark.run),
         ("redis-topics", RedisTopicsBenchmark.run),
         ("topic-followers", TopicFollowersBenchmark.run),
+        ("tokens", TokenBenchmark.run),
         ("tracing", TracingBenchmark.run),
+        ("tracks", TrackBenchmark.run),
         ("write-behind", WriteBehindBenchmark.run),
     ]
 
