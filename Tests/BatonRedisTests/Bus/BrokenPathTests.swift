@@ -64,10 +64,11 @@ struct BrokenPathTests {
                 let next = try await storage.receive(10, from: "t", as: "d", in: "g")
                 received.deliveries += next.deliveries
                 received.lost += next.lost
+                // At once: their leases end as soon as those that are waited for.
+                if !next.deliveries.isEmpty { #expect(try await storage.settle(next.deliveries, as: "d") == [.done, .done]) }
                 return received.lost > 0
             }
             #expect(received.deliveries.texts == ["3", "5"] && received.lost == 1)
-            #expect(try await storage.settle(received.deliveries, as: "d") == [.done, .done])
             let group = try await storage.group("g", of: "t")
             #expect(group.pending == 0 && group.lag == 0 && group.lost == 1)
             #expect(try await storage.publish(["6"]).map(\.seq) == [6])
