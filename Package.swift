@@ -49,7 +49,7 @@ let package = Package(
         .target(name: "BatonRedisClient", dependencies: ["BatonIO", "BatonTelemetry"], swiftSettings: flags),
         .target(name: "BatonHTTP", dependencies: ["BatonIO", "BatonTelemetry"], swiftSettings: flags),
         .target(name: "BatonOTLP", dependencies: ["BatonHTTP", "BatonIO", "BatonTelemetry"], swiftSettings: flags),
-        .target(name: "BatonCore", dependencies: ["BatonTelemetry", "CBatonPlatform"], swiftSettings: flags),
+        .target(name: "BatonCore", dependencies: ["BatonTelemetry", "CBatonTLS", "CBatonPlatform"], swiftSettings: flags),
         .target(
             name: "BatonRedis", dependencies: ["BatonCore", "BatonRedisClient", "BatonIO", "BatonTelemetry"], swiftSettings: flags),
         .target(name: "BatonSQLite", dependencies: ["BatonCore", "BatonTelemetry", "CBatonPlatform", "CBatonSQLite"], swiftSettings: flags),

@@ -44,14 +44,14 @@ extension SessionStore {
             var sqlite = configuration.sqlite
             if let durability = configuration.durability { sqlite.durability = try SQLiteConfiguration.Durability(durability) }
             let location: SQLiteStorage.Location = if case .sqlite(let path) = address { .file(path) } else { .memory }
-            storage = try await SQLiteStorage(at: location, configuration: sqlite, policy: configuration.policy)
+            storage = LargeContent(on: try await SQLiteStorage(at: location, configuration: sqlite, policy: configuration.policy))
         case .redis(let url):
             var redis = RedisStorageConfiguration(
                 prefix: configuration.keyPrefix, shards: configuration.shards, policy: configuration.policy,
                 durability: configuration.durability ?? .memory, streams: configuration.streams)
             redis.metrics = metrics
             if let loop = executor as? EventLoop { redis.loops = [loop] }
-            storage = try await RedisStorage.open(url, redis)
+            storage = LargeContent(on: try await RedisStorage.open(url, redis))
         case .daemon(let url):
             storage = try RemoteStorage(
                 url: url, token: configuration.token, authorities: configuration.authorities, durability: configuration.durability)

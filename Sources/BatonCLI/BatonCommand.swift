@@ -35,7 +35,7 @@ package enum BatonCommand {
             """,
         options: CommonOptions.declarations,
         commands: [
-            .serve, .sessions, .append, .events, .tail, .context, .state, .lease, .tools, .approvals, .tracks, .summaries, .topics, .signals,
+            .serve, .sessions, .append, .events, .blob, .tail, .context, .state, .lease, .tools, .approvals, .tracks, .summaries, .topics, .signals,
             .webHooks, .spool, .tokens, .doctor, .bench, .completion, .manual, .version,
         ])
 

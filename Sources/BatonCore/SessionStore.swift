@@ -24,6 +24,7 @@ public final class SessionStore: Sendable {
         case readEvents = "read_events"
         case getEvent = "get_event"
         case getWindow = "get_window"
+        case getBlob = "get_blob"
         case replaceEvent = "replace_event"
         case removeEvent = "remove_event"
         case clearEvents = "clear_events"

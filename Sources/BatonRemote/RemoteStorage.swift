@@ -61,6 +61,7 @@ public final class RemoteStorage: Storage {
         if query.events > 0 {
             parameters.add("events", query.events)
             try parameters.add(query.filter)
+            parameters.add(query.blobs)
         }
         return try SessionSnapshot(decoding: try await send(Request(.get, key.path, query: parameters.text)).body, of: key)
     }
@@ -98,6 +99,7 @@ public final class RemoteStorage: Storage {
         if let since = query.createdSince { parameters.add("createdSince", since.milliseconds) }
         if let until = query.createdUntil { parameters.add("createdUntil", until.milliseconds) }
         if query.events > 0 { parameters.add("events", query.events) }
+        parameters.add(query.blobs)
         let reply = try await send(Request(.get, query.owner.path + "/sessions", query: parameters.text))
         return try SessionPage(decoding: reply.body, order: query.order)
     }
@@ -142,6 +144,7 @@ public final class RemoteStorage: Storage {
         parameters.add("limit", query.limit)
         if query.order == .desc { parameters.add("order", query.order.rawValue) }
         if query.view != .history { parameters.add("view", query.view.rawValue) }
+        parameters.add(query.blobs)
         try parameters.add(query.filter)
         return try EventPage(decoding: try await send(Request(.get, key.path + "/events", query: parameters.text)).body)
     }
@@ -158,6 +161,21 @@ public final class RemoteStorage: Storage {
         parameters.add("after", after)
         try parameters.add("roles", roles)
         return try EventWindow(decoding: try await send(Request(.get, key.path(ofEvent: id) + "/window", query: parameters.text)).body)
+    }
+
+    /// `GET S/blobs/{digest}`, one after the other: who asks through a daemon mostly asks for one.
+    public func blobs(_ digests: [BlobDigest], in key: SessionKey) async throws(StoreError) -> [BlobDigest: [UInt8]] {
+        var found: [BlobDigest: [UInt8]] = [:]
+        for digest in digests {
+            let bytes: [UInt8]
+            do throws(StoreError) { bytes = try await send(Request(.get, key.path(ofBlob: digest))).body } catch {
+                guard error.code == .notFound else { throw error }
+                continue
+            }
+            guard BlobDigest(of: bytes) == digest else { throw WireError.incompatible("a content that has another digest") }
+            found[digest] = bytes
+        }
+        return found
     }
 
     /// `PUT S/events/{id}`.

@@ -223,6 +223,11 @@ extension SQLiteStorage {
         }
     }
 
+    /// Contents that are kept apart.
+    public func blobs(_ digests: [BlobDigest], in key: SessionKey) async throws(StoreError) -> [BlobDigest: [UInt8]] {
+        try await read { (reading) throws(StoreError) in try reading.blobs(digests, of: reading.session(key)) }
+    }
+
     /// Replaces parts of an event.
     public func replace(_ id: String, in key: SessionKey, with patch: EventPatch, epoch: Int?) async throws(StoreError) -> Event {
         try await write { (writing) throws(StoreError) in try writing.replace(id, in: key, with: patch, epoch: epoch) }

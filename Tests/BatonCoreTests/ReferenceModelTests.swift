@@ -9,7 +9,7 @@ struct ReferenceModelTests {
         let name = "reference model"
 
         func open(_ policy: StorePolicy, clock: @escaping @Sendable () -> Timestamp) async throws -> OpenedStorage {
-            OpenedStorage(ReferenceModel(policy: policy, clock: clock))
+            OpenedStorage(LargeContent(on: ReferenceModel(policy: policy, clock: clock)))
         }
     }
 

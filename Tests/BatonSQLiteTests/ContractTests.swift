@@ -13,11 +13,12 @@ import Testing
         func open(_ policy: StorePolicy, clock: @escaping @Sendable () -> Timestamp) async throws -> OpenedStorage {
             let configuration = SQLiteConfiguration(durability: .normal)
             if inMemory {
-                return OpenedStorage(try await SQLiteStorage(at: .memory, configuration: configuration, policy: policy, clock: clock))
+                return OpenedStorage(
+                    LargeContent(on: try await SQLiteStorage(at: .memory, configuration: configuration, policy: policy, clock: clock)))
             }
             let scratch = Scratch()
             let open: @Sendable () async throws -> any Storage = {
-                try await SQLiteStorage(at: .file(scratch.file()), configuration: configuration, policy: policy, clock: clock)
+                LargeContent(on: try await SQLiteStorage(at: .file(scratch.file()), configuration: configuration, policy: policy, clock: clock))
             }
             return OpenedStorage(try await open(), reopen: open)
         }
@@ -45,7 +46,7 @@ import Testing
 
         func open(_ policy: StorePolicy, clock: @escaping @Sendable () -> Timestamp) async throws -> OpenedStorage {
             let storage = try await SQLiteStorage(at: .memory, configuration: SQLiteConfiguration(), policy: policy, clock: clock)
-            return OpenedStorage(try await WriteBehind(on: storage) { Issue.record("\($0.error)") })
+            return OpenedStorage(try await WriteBehind(on: LargeContent(on: storage)) { Issue.record("\($0.error)") })
         }
     }
 

@@ -16,7 +16,7 @@ private struct RemoteFixture: StorageFixture {
 
     func open(_ policy: StorePolicy, clock: @escaping @Sendable () -> Timestamp) async throws -> OpenedStorage {
         let local = try await SQLiteStorage(at: .memory, policy: policy, clock: clock)
-        let store = SessionStore(on: local)
+        let store = SessionStore(on: LargeContent(on: local))
         let access = Access(store: store, isRequired: false, allowedHosts: [], allowedOrigins: [])
         let api = API(store: store, access: access, metrics: Metrics(), logger: .disabled)
         let loop = try EventLoop()

@@ -116,7 +116,7 @@ public final class RedisServer: Sendable {
     public func cli(_ words: String...) async throws -> String { try await cli(words) }
 
     /// Runs redis-cli against it.
-    func cli(_ words: [String]) async throws -> String {
+    public func cli(_ words: [String]) async throws -> String {
         let run = try await ChildProcess.run("redis-cli", ["-h", "127.0.0.1", "-p", "\(port)"] + access + words)
         guard run.status == 0 else { throw ChildProcess.Failure(description: "redis-cli \(words): \(run.output)\(run.errors)") }
         return String(run.output.drop { $0.isNewline }.reversed().drop { $0.isNewline }.reversed())

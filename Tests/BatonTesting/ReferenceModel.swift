@@ -108,6 +108,10 @@ package final class ReferenceModel: Storage, WithoutTopics {
         }
     }
 
+    package func blobs(_ digests: [BlobDigest], in key: SessionKey) async throws(StoreError) -> [BlobDigest: [UInt8]] {
+        try write { (model) throws(StoreError) in model.sessions[try model.index(of: key)].contents(digests) }
+    }
+
     package func replace(_ id: String, in key: SessionKey, with patch: EventPatch, epoch: Int?) async throws(StoreError) -> Event {
         try write { (model) throws(StoreError) in
             let index = try model.index(of: key)
@@ -118,6 +122,7 @@ package final class ReferenceModel: Storage, WithoutTopics {
                 id: old.id, seq: old.seq, time: old.time, editedAt: model.now(for: model.sessions[index].record),
                 body: patch.applied(to: old.body))
             model.sessions[index].log[place] = event
+            model.sessions[index].keep(patch.blob)
             model.voidSummaries(ofSessionAt: index) { $0.seq < event.seq }
             model.recordChange(ofSessionAt: index)
             return event
@@ -138,7 +143,7 @@ package final class ReferenceModel: Storage, WithoutTopics {
             model.voidSummaries(ofSessionAt: index) { $0.seq < event.seq }
             model.sessions[index].record.eventCount = model.sessions[index].events.count
             model.recordChange(ofSessionAt: index)
-            return event
+            return event.blob.flatMap { session.blobs[$0.digest] }.map { event.joined(with: $0) } ?? event
         }
     }
 

@@ -20,11 +20,12 @@ public struct StorageContract: Sendable, CustomTestStringConvertible {
     /// All promises.
     public static let all: [StorageContract] =
         sessions + identities + lists + appending + retries + limits + pages + filters + changes + state + expiry + hints + payloads + lifetime
-        + forks + rewinds + leases + lines + toolCalls + approvals + tracks + hooks + writeBehind + messages
+        + forks + rewinds + leases + lines + toolCalls + approvals + tracks + hooks + writeBehind + messages + blobs
 
     /// The promises of the event bus.
     public static let bus: [StorageContract] =
         publishing + topicPages + retention + sessionsTopic + groups + batches + deadLetters + orderedGroups + signals + traces + messageEvents
+        + blobEvents
 
     /// The promise, in words.
     public var testDescription: String { name }

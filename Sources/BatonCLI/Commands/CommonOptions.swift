@@ -44,6 +44,9 @@ enum KeepingOptions {
             + "server keeps; default) or wait:REPLICAS:TIME")
     static let maximumEvents = Option<Int?>(
         "max-events", "N", in: 1...1_000_000_000, help: "The most events a session keeps; older ones are trimmed")
+    static let blobThreshold = Option<ByteSize>(
+        "blob-threshold", "SIZE", default: .kibibytes(64), in: ByteSize(bytes: 0) ... .mebibytes(8),
+        help: "Keep contents of events over this size apart, once for each session; 0 keeps all with their events")
     static let sessionTTL = Option<Duration?>(
         "session-ttl", "TIME", help: "How long a session lives after a write, unless it says otherwise; for ever without")
     static let requireTTL = Option<Bool>.flag("require-ttl", help: "Refuse sessions that would live for ever")
@@ -52,7 +55,8 @@ enum KeepingOptions {
     static let slidingReads = Option<Bool>.flag("sliding-reads", help: "Reading a session restarts its lifetime too")
 
     static let declarations = [
-        durability.declaration, maximumEvents.declaration, sessionTTL.declaration, requireTTL.declaration, userStateTTL.declaration,
+        durability.declaration, maximumEvents.declaration, blobThreshold.declaration, sessionTTL.declaration, requireTTL.declaration,
+        userStateTTL.declaration,
         appStateTTL.declaration,
         slidingReads.declaration,
     ]

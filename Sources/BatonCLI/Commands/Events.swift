@@ -8,13 +8,15 @@ extension Command {
             Example(line: "baton events demo/ann/first --order desc --limit 5", meaning: "The last five, newest first"),
             Example(line: "baton events demo/ann/first --roles user,assistant --since 2h", meaning: "What was said in the last two hours"),
         ],
-        options: [after.declaration, before.declaration, limit.declaration, order.declaration, view.declaration] + EventOptions.declarations
+        options: [after.declaration, before.declaration, limit.declaration, order.declaration, view.declaration, blobs.declaration]
+            + EventOptions.declarations
             + OwnerOptions.declarations,
         arguments: [SessionName.argument]
     ) { invocation in
         let key = try invocation.session()
         var query = EventQuery(
-            after: invocation[after], before: invocation[before], order: invocation[order], filter: invocation.eventFilter, view: invocation[view])
+            after: invocation[after], before: invocation[before], order: invocation[order], filter: invocation.eventFilter, view: invocation[view],
+            blobs: invocation[blobs])
         let printer = EventPrinter(invocation.console)
         return try await invocation.withStore { store in
             var left = invocation[limit] ?? .max
@@ -43,7 +45,11 @@ extension Command {
         "order", "ORDER", default: .asc, help: "asc: oldest first; desc: newest first", traits: flagOnly)
     private static let view = Option<EventQuery.View>(
         "view", "VIEW", default: .history, help: "history: what the session shows; log: what rewinds have hidden, too", traits: flagOnly)
+    private static let blobs = Option<BlobView>(
+        "blobs", "VIEW", default: .whole, help: "reference: leave out large contents that are kept apart and name them; baton blob prints one",
+        traits: flagOnly)
 }
 
 extension EventQuery.Order: ArgumentValue {}
 extension EventQuery.View: ArgumentValue {}
+extension BlobView: ArgumentValue {}

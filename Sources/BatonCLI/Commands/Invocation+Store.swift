@@ -22,6 +22,7 @@ extension Invocation {
     func storeConfiguration() throws -> StoreConfiguration {
         var configuration = StoreConfiguration()
         configuration.policy.maximumEvents = self[KeepingOptions.maximumEvents]
+        configuration.policy.blobThreshold = self[KeepingOptions.blobThreshold].bytes
         configuration.policy.sessionTTL = try self[KeepingOptions.sessionTTL]?.lifetime("--session-ttl")
         configuration.policy.requiresTTL = self[KeepingOptions.requireTTL]
         configuration.policy.userStateTTL = try self[KeepingOptions.userStateTTL]?.lifetime("--user-state-ttl")

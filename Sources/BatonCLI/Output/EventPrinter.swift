@@ -25,7 +25,8 @@ struct EventPrinter {
         if event.editedAt != nil { words.append("edited") }
         let head = "\(event.seq)  \(time)  \(words.joined(separator: " "))"
         let room = max(16, (console.width ?? 120) - DisplayWidth.of(head) - 2)
-        let content = Table.cut(TerminalText.safe(EventPrinter.gist(of: event.content, upTo: 4 * room)), to: room)
+        let gist = event.blob.map { "\($0.count) bytes, sha256 \($0.digest)" } ?? EventPrinter.gist(of: event.content, upTo: 4 * room)
+        let content = Table.cut(TerminalText.safe(gist), to: room)
         return "\(style.dim("\(event.seq)  \(time)"))  \(colour(words.joined(separator: " "), event.role, style))  \(content)"
     }
 

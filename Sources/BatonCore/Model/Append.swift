@@ -16,6 +16,8 @@ public struct EventBatch: Hashable, Sendable {
     public var agent: AgentChange?
     /// The span that appends it, kept with the events; no part of the request, so a retry may have another.
     public var trace: TraceContext?
+    /// The events as they were given, when contents of them are kept apart.
+    private var given: [EventDraft]?
 
     /// How many idempotency keys a session remembers; older ones are forgotten first.
     public static let rememberedKeys = 1024
@@ -34,11 +36,20 @@ public struct EventBatch: Hashable, Sendable {
         self.trace = trace
     }
 
+    /// The same batch with contents of more than `limit` bytes beside their events. It stays the same request.
+    func apart(over limit: Int) -> EventBatch {
+        guard events.contains(where: { $0.contentBytes > limit }) else { return self }
+        var batch = self
+        batch.given = given ?? events
+        batch.events = events.map { $0.contentBytes > limit ? $0.apart() : $0 }
+        return batch
+    }
+
     /// A number that tells requests with the same idempotency key apart when they are not the same request (FNV-1a over ids and bodies).
     public var fingerprint: Int {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         func mix(_ byte: UInt8) { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-        for event in events {
+        for event in given ?? events {
             for byte in (event.id ?? "").utf8 { mix(byte) }
             mix(0xFF)
             for byte in event.body.bytes { mix(byte) }

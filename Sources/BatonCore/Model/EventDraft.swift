@@ -11,7 +11,13 @@ public struct EventDraft: Hashable, Sendable {
     /// The branch, for filters.
     public let branch: String?
     /// The author's fields as one JSON object, in a fixed order, temporary state left out.
-    public let body: JSON
+    public private(set) var body: JSON
+    /// The content when it is kept apart; the body refers to it then.
+    package private(set) var blob: Blob?
+    /// Where the member `content` stands in the body, with the comma before it unless it is the first.
+    private let contentMember: Range<Int>
+    /// How many bytes the content has.
+    let contentBytes: Int
     /// The state changes to commit with it.
     public let delta: StateDelta
     /// About how many tokens a context with it has more: what its author noted in `metadata.tokenCount`, or an estimate by the size of its content.
@@ -70,6 +76,16 @@ public struct EventDraft: Hashable, Sendable {
         return drafts
     }
 
+    /// The same event with its content beside it.
+    func apart() -> EventDraft {
+        guard blob == nil else { return self }
+        var draft = self
+        let blob = Blob(Array(body.bytes[(contentMember.upperBound - contentBytes)..<contentMember.upperBound]))
+        draft.body = body.referring(to: blob.reference, insteadOf: contentMember)
+        draft.blob = blob
+        return draft
+    }
+
     /// The same event under another id, of 1 to ``maximumIDBytes`` bytes.
     func named(_ id: String) -> EventDraft {
         var draft = self
@@ -116,6 +132,7 @@ public struct EventDraft: Hashable, Sendable {
             delta = StateDelta()
         }
         var writer = JSONWriter(reserving: content.bytes.count + 160)
+        var contentMember = 0..<0
         writer.object { writer in
             func put(_ name: StaticString, _ value: String?) {
                 guard let value else { return }
@@ -136,12 +153,16 @@ public struct EventDraft: Hashable, Sendable {
                 writer.name("partial")
                 writer.bool(true)
             }
+            let start = writer.bytes.count
             put("content", content)
+            contentMember = start..<writer.bytes.count
             put("stateDelta", storedDelta)
             put("usage", fields.usage)
             put("metadata", fields.metadata)
         }
         body = JSON(checked: writer.bytes)
+        self.contentMember = contentMember
+        contentBytes = content.bytes.count
     }
 
     /// The delta as it was written when it has no temporary keys, or what is left of it; `nil` when nothing is.

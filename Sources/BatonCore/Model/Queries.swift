@@ -66,14 +66,18 @@ public struct EventQuery: Hashable, Sendable {
     public var filter: EventFilter
     /// Whether what a rewind has hidden is read too.
     public var view: View
+    /// How contents that are kept apart are shown.
+    public var blobs: BlobView
 
     /// The most events of one page.
     public static let maximumLimit = 1000
+    /// The most bytes of one page; the event that exceeds it is the last.
+    public static let maximumBytes = 16 << 20
 
     /// A query for a page.
     public init(
         after: Cursor? = nil, before: Cursor? = nil, limit: Int = 100, order: Order = .asc, filter: EventFilter = EventFilter(),
-        view: View = .history
+        view: View = .history, blobs: BlobView = .whole
     ) {
         self.after = after
         self.before = before
@@ -81,6 +85,7 @@ public struct EventQuery: Hashable, Sendable {
         self.order = order
         self.filter = filter
         self.view = view
+        self.blobs = blobs
     }
 }
 
@@ -134,11 +139,14 @@ public struct SnapshotQuery: Hashable, Sendable {
     public var events: Int
     /// Which events; applied before the limit.
     public var filter: EventFilter
+    /// How contents that are kept apart are shown.
+    public var blobs: BlobView
 
     /// A query for a session and its last events.
-    public init(events: Int = 0, filter: EventFilter = EventFilter()) {
+    public init(events: Int = 0, filter: EventFilter = EventFilter(), blobs: BlobView = .whole) {
         self.events = events
         self.filter = filter
+        self.blobs = blobs
     }
 }
 
@@ -197,6 +205,8 @@ public struct SessionQuery: Hashable, Sendable {
     public var order: Order
     /// The last this many events of each session, 0 to 100.
     public var events: Int
+    /// How contents of these events that are kept apart are shown.
+    public var blobs: BlobView
 
     /// The most sessions of one page.
     public static let maximumLimit = 1000
@@ -206,7 +216,8 @@ public struct SessionQuery: Hashable, Sendable {
     /// A query for a page.
     public init(
         of owner: Owner, limit: Int = 50, after: Position? = nil, status: SessionRecord.Status? = nil, tags: [String] = [],
-        activeAgent: String? = nil, createdSince: Timestamp? = nil, createdUntil: Timestamp? = nil, order: Order = .updated, events: Int = 0
+        activeAgent: String? = nil, createdSince: Timestamp? = nil, createdUntil: Timestamp? = nil, order: Order = .updated, events: Int = 0,
+        blobs: BlobView = .whole
     ) {
         self.owner = owner
         self.limit = limit
@@ -218,6 +229,7 @@ public struct SessionQuery: Hashable, Sendable {
         self.createdUntil = createdUntil
         self.order = order
         self.events = events
+        self.blobs = blobs
     }
 }
 

@@ -108,6 +108,8 @@ public struct EventPatch: Hashable, Sendable {
     public var usage: JSON?
     /// New metadata; `nil` keeps what is there.
     public var metadata: JSON?
+    /// The new content when it is kept apart; ``content`` is `null` then.
+    package private(set) var blob: Blob?
 
     /// A patch that replaces the content.
     public init(content: JSON, usage: JSON? = nil, metadata: JSON? = nil) {
@@ -116,8 +118,22 @@ public struct EventPatch: Hashable, Sendable {
         self.metadata = metadata
     }
 
-    /// The body of an event after these changes.
+    /// The same patch with its content beside it.
+    func apart() -> EventPatch {
+        var patch = self
+        patch.blob = Blob(content.bytes)
+        patch.content = .null
+        return patch
+    }
+
+    /// The body of an event after these changes; it refers to its content when that is kept apart.
     public func applied(to body: JSON) -> JSON {
+        let body = BlobReference(inBody: body) == nil ? body : body.joined(with: JSON.null.bytes)
+        let changed = replaced(in: body)
+        return blob.map { changed.referring(to: $0.reference) } ?? changed
+    }
+
+    private func replaced(in body: JSON) -> JSON {
         var writer = JSONWriter(reserving: body.bytes.count + content.bytes.count)
         writer.object { writer in
             var usage = usage

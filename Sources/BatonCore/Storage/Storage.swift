@@ -20,7 +20,7 @@
 /// - Cancelling the calling task ends a wait as soon as it can; whether a write took effect is then unknown.
 ///
 /// `StorageContract` in the tests says the same as code; every storage passes it.
-public protocol Storage: BranchStorage, LeaseStorage, LedgerStorage, SummaryStorage, TopicStorage, TrackStorage {
+public protocol Storage: BlobStorage, BranchStorage, LeaseStorage, LedgerStorage, SummaryStorage, TopicStorage, TrackStorage {
     /// What it is, in one word, for those who look at traces.
     var kind: StorageKind { get }
 

@@ -89,6 +89,12 @@ extension StorageLayer {
     }
 
     /// As the storage behind does.
+    public func blobs(_ digests: [BlobDigest], in key: SessionKey) async throws(StoreError) -> [BlobDigest: [UInt8]] {
+        try await enter(key, to: .read)
+        return try await base.blobs(digests, in: key)
+    }
+
+    /// As the storage behind does.
     public func replace(_ id: String, in key: SessionKey, with patch: EventPatch, epoch: Int?) async throws(StoreError) -> Event {
         try await enter(key, to: .write)
         return try await base.replace(id, in: key, with: patch, epoch: epoch)

@@ -12,11 +12,17 @@ public struct StorePolicy: Hashable, Sendable {
     public var readsExtendLife: Bool
     /// Whether every session needs a lifetime, its own or ``sessionTTL``, so that a store cannot grow for ever.
     public var requiresTTL: Bool
+    /// Contents of events with more bytes than this are kept apart from them, once for each session; 0 keeps all with their events. Whatever is
+    /// stored is read, whatever this says.
+    public var blobThreshold: Int
+
+    /// Where contents are kept apart unless it is configured: 64 KiB.
+    public static let defaultBlobThreshold = 64 << 10
 
     /// A policy; by default everything is kept for ever.
     public init(
         maximumEvents: Int? = nil, sessionTTL: Int? = nil, userStateTTL: Int? = nil, appStateTTL: Int? = nil, readsExtendLife: Bool = false,
-        requiresTTL: Bool = false
+        requiresTTL: Bool = false, blobThreshold: Int = StorePolicy.defaultBlobThreshold
     ) {
         self.maximumEvents = maximumEvents
         self.sessionTTL = sessionTTL
@@ -24,6 +30,7 @@ public struct StorePolicy: Hashable, Sendable {
         self.appStateTTL = appStateTTL
         self.readsExtendLife = readsExtendLife
         self.requiresTTL = requiresTTL
+        self.blobThreshold = blobThreshold
     }
 
     /// How long a session created from a draft lives after a write, in seconds.

@@ -32,6 +32,9 @@ extension RedisStorage {
             arguments.append(.bytes(event.body(carrying: batch.trace).bytes))
             if event.delta.isEmpty { arguments.append(0) } else { arguments += try StateItems.setting(event.delta) }
         }
+        let blobs = batch.events.enumerated().compactMap { (index, event) in event.blob.map { (index + 1, $0) } }
+        arguments.append(RedisArgument(blobs.count))
+        for (number, blob) in blobs { arguments += [RedisArgument(number), .string(blob.digest.description), .bytes(blob.bytes)] }
         arguments.append(.string(batch.events.map { "\($0.tokens)" }.joined(separator: " ")))
         arguments += [.string(batch.agent?.to ?? ""), .string(batch.agent?.from ?? "")]
         let outcome = try await perform(Scripts.append, names.keys, arguments, epoch: batch.epoch, request)

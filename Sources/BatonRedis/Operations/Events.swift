@@ -87,13 +87,17 @@ extension RedisStorage {
             do throws(StoreError) { found = try await self.find(id, names, isReading: false) } catch {
                 // Whoever is fenced is told that first. The script finds no event with such a number of edits.
                 if error.code == .notFound {
-                    let arguments = self.arguments(names) + [.string(id), -1, ""]
+                    let arguments = self.arguments(names) + [.string(id), -1, "", "", ""]
                     _ = try ScriptReply(try await self.write(Scripts.replace, names.keys, arguments, epoch: epoch))
                 }
                 throw error
             }
             let body = patch.applied(to: found.event.body)
-            let arguments = self.arguments(names) + [.string(id), RedisArgument(found.edits), .bytes(body.bytes)]
+            let arguments =
+                self.arguments(names) + [
+                    .string(id), RedisArgument(found.edits), .bytes(body.bytes), .string(patch.blob?.digest.description ?? ""),
+                    .bytes(patch.blob?.bytes ?? []),
+                ]
             var reply = try ScriptReply(try await self.write(Scripts.replace, names.keys, arguments, epoch: epoch))
             return Event(
                 id: found.event.id, seq: found.event.seq, time: found.event.time, editedAt: Timestamp(milliseconds: try reply.int()), body: body)
@@ -107,7 +111,9 @@ extension RedisStorage {
         let origin = try EventOrigin(try reply.bytes())
         let entry = try reply.next()
         if entry.elements?.isEmpty ?? true { return nil }
-        return try EventEntries.event(entry, edit: try reply.bytes(), origin: origin)
+        let event = try EventEntries.event(entry, edit: try reply.bytes(), origin: origin)
+        let content = try reply.bytes()
+        return content.isEmpty ? event : event.joined(with: Array(content))
     }
 
     /// Forgets all events.

@@ -1,7 +1,7 @@
 internal import BatonCore
 internal import BatonRedisClient
 
-/// A batch that ``Scripts/plainAppend`` may take: without idempotency key and handoff; one event, or several without ids; with no changes of state but
+/// A batch that ``Scripts/plainAppend`` may take: without idempotency key, handoff and contents that are kept apart; one event, or several without ids; with no changes of state but
 /// the session's own. Most appends are.
 struct PlainAppend {
     let batch: EventBatch
@@ -12,7 +12,7 @@ struct PlainAppend {
 
     /// The batch, unless it is of another kind.
     init?(_ batch: EventBatch, to key: SessionKey, _ policy: StorePolicy) {
-        guard batch.idempotencyKey == nil, batch.agent == nil else { return nil }
+        guard batch.idempotencyKey == nil, batch.agent == nil, batch.events.allSatisfy({ $0.blob == nil }) else { return nil }
         if batch.events.count == 1 {
             if let id = batch.events[0].id, PlainAppend.mayBeMade(id) { return nil }
         } else {

@@ -5,13 +5,15 @@ extension Scripts {
     ///
     /// ARGV from 9 on: base of the slot's keys, APP escaped, the seq that is expected or nothing, the idempotency key or nothing,
     /// the fingerprint, the most events to keep or 0, whether an absent session is made (1 or 0), its generation, its lifetime, 0
-    /// fields, then the count of events; for each its id or nothing, its body, and its state changes; the
+    /// fields, then the count of events; for each its id or nothing, its body, and its state changes; the count of contents that are kept apart; for each the number of
+    /// its event, its digest and its bytes; the
     /// tokens of each event, divided by spaces; the agent that becomes the active one or nothing, the one that has to be it or nothing for nobody, the epoch or nothing.
     ///
     /// Answers 0, version, seq and milliseconds of the tail, generation, whether more has to be trimmed, then for each event its seq
     /// (negative for a duplicate) and milliseconds.
     static let append = Lua.script(
         Lua.clock, Lua.names, Lua.head, Lua.fence, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.state, Lua.creation, Lua.commit, Lua.receipt,
+        Lua.blobs,
         Scripts.reading,
         Scripts.trimming,
         """
@@ -25,6 +27,7 @@ extension Scripts {
           if ids[i] ~= '' then hasIDs = true end
           deltas[i], at = readState(at + 2)
         end
+        local blobs = tonumber(ARGV[at])
 
         local h, refusal, stale = load()
         if refusal == -7 then return {-7} end
@@ -160,6 +163,7 @@ extension Scripts {
         if not h then redis.call('XLEN', KEYS[2]) end
         if hasIDs then redis.call('HLEN', KEYS[3]) end
         if request ~= '' then redis.call('HLEN', KEYS[5]) end
+        if blobs > 0 then redis.call('HLEN', KEYS[1] .. ':b') end
 
         local isNew = not h
         if isNew then h = create(16, stale) end
@@ -185,6 +189,10 @@ extension Scripts {
             if #deltas[i] > 0 and change(deltas[i]) then everything = true end
           end
           if not times[i] then times[i] = now end
+        end
+        for i = 1, blobs do
+          local seq = seqs[tonumber(ARGV[at + 3 * i - 2])]
+          if seq > 0 then keepBlob(h, string.format('%.0f', seq), ARGV[at + 3 * i - 1], ARGV[at + 3 * i]) end
         end
         local tokens, place = 0, 0
         for number in string.gmatch(ARGV[#ARGV - 3], '%d+') do
@@ -226,7 +234,7 @@ extension Scripts {
     /// Goes on trimming where an append has left more than one script should remove. ARGV[9]: the most events to keep.
     /// Answers 0 and whether more has to be trimmed.
     static let trim = Lua.script(
-        Lua.clock, Lua.head, Lua.lifetime, Scripts.reading, Scripts.trimming,
+        Lua.clock, Lua.head, Lua.lifetime, Lua.blobs, Scripts.reading, Scripts.trimming,
         """
         local h, refusal = load()
         if not h then return {refusal} end
@@ -239,7 +247,7 @@ extension Scripts {
         return {0, h.count > maximum and 1 or 0}
         """)
 
-    /// Removes the `excess` oldest events with their ids and edits, and moves the floor.
+    /// Removes the `excess` oldest events with their ids, edits and contents, and moves the floor.
     static let trimming = """
         -- The same where the history has several logs: the floor passes what is shown, and what it has passed of the session's own log goes.
         local function trimLogs(h, excess)
@@ -272,6 +280,13 @@ extension Scripts {
               redis.call('HDEL', KEYS[4], unpack(fields))
             end
           end
+          if has(h, LEDGERED) then
+            for from = before + 1, math.min(h.floor, before + 4096), 500 do
+              local seqs = {}
+              for s = from, math.min(from + 499, h.floor) do seqs[#seqs + 1] = string.format('%.0f', s) end
+              dropBlobs(h, seqs)
+            end
+          end
           releaseTrimmed(h)
         end
         local function trim(h, excess)
@@ -282,14 +297,16 @@ extension Scripts {
           while excess > 0 do
             local entries = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', math.min(excess, 64))
             if #entries == 0 then return end
-            local ids, last = {}, nil
-            for _, entry in ipairs(entries) do
+            local ids, seqs, last = {}, {}, nil
+            for i, entry in ipairs(entries) do
               last = entry[1]
+              seqs[i] = string.match(last, '^%d+')
               if entry[2][1] == 'i' then ids[#ids + 1] = entry[2][2] end
             end
             local seq, ms = string.match(last, '^(%d+)-(%d+)$')
             seq, ms = tonumber(seq), tonumber(ms)
             if #ids > 0 then redis.call('HDEL', KEYS[3], unpack(ids)) end
+            dropBlobs(h, seqs)
             if has(h, EDITS) then
               for from = h.floor + 1, seq, 500 do
                 local fields = {}

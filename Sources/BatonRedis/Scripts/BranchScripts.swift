@@ -64,8 +64,10 @@ extension Scripts {
         end
         check()
         redis.call('HLEN', KEYS[11])
-        local moved = {':e', has(h, IDS) and ':i' or nil}
+        local moved = {':e'}
+        if has(h, IDS) then moved[#moved + 1] = ':i' end
         if has(h, EDITS) then moved[#moved + 1] = ':x' end
+        if has(h, LEDGERED) then moved[#moved + 1] = ':b' end
 
         -- The fork.
         if stale then drop(stale, ARGV[5]) end
@@ -131,8 +133,8 @@ extension Scripts {
     /// the fence, the body of the event, the most events to keep or 0; the epoch or nothing. Answers 0, version, seq and milliseconds of the
     /// event, generation, and whether more has to be trimmed.
     static let rewind = Lua.script(
-        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.commit, Scripts.reading, Scripts.trimming, Scripts.places,
-        Scripts.summarySlots,
+        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.commit, Lua.blobs, Scripts.reading, Scripts.trimming,
+        Scripts.places, Scripts.summarySlots,
         """
         local h, refusal = load()
         local done = before()

@@ -84,10 +84,10 @@ extension Scripts {
         """)
 
     /// Replaces an event. ARGV from 9 on: the id, the number of the edit that was read (0 for none, -1 when no
-    /// event was found), the new body, the epoch or nothing. Answers 0 and the
+    /// event was found), the new body, the digest and the bytes of its content when that is kept apart or nothing, the epoch or nothing. Answers 0 and the
     /// milliseconds of the edit.
     static let replace = Lua.script(
-        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.commit, Scripts.summarySlots,
+        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.commit, Lua.blobs, Scripts.summarySlots,
         """
         local h, refusal = load()
         local done = before()
@@ -105,13 +105,17 @@ extension Scripts {
         voidSummaries(h, function(seq) return seq < tonumber(field) end)
         redis.call('HSET', KEYS[4], field, string.format('E%d %.0f ', number + 1, h.now) .. ARGV[11])
         mark(h, EDITS)
+        dropBlobs(h, {field})
+        if ARGV[12] ~= '' then keepBlob(h, field, ARGV[12], ARGV[13]) end
         commit(h, string.format('%.0f', h.now), nil, 'm' .. field .. ' ' .. h.generation)
         return {0, h.now}
         """)
 
-    /// Removes an event. ARGV[9]: the id, or nothing for the newest; then the epoch or nothing. Answers 0, the generation, the entry or an empty one, its edit.
+    /// Removes an event. ARGV[9]: the id, or nothing for the newest; then the epoch or nothing. Answers 0, the generation, the entry or an empty one, its edit, and
+    /// its content when that is kept apart, or nothing.
     static let remove = Lua.script(
-        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.commit, Scripts.reading, Scripts.summarySlots,
+        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.commit, Lua.blobs, Scripts.reading,
+        Scripts.summarySlots,
         """
         local h, refusal = load()
         -- What was removed cannot be answered a second time.
@@ -130,6 +134,8 @@ extension Scripts {
         end
         local seq, ms = string.match(entry[1], '^(%d+)-(%d+)$')
         local counts = isShown(h, tonumber(seq))
+        local digest = string.match(edit == '' and entry[2][#entry[2]] or string.match(edit, '^E%d+ %d+ (.*)$'), '^{"blob":{"sha256":"(%x+)"')
+        local content = digest and readBlobs(h, {digest})[1] or ''
         if has(h, IDS) then redis.call('HLEN', KEYS[3]) end
         check(h)
         voidSummaries(h, function(place) return place < tonumber(seq) end)
@@ -140,9 +146,10 @@ extension Scripts {
           redis.call('XDEL', KEYS[2], entry[1])
           if entry[2][1] == 'i' then redis.call('HDEL', KEYS[3], entry[2][2]) end
         end
+        dropBlobs(h, {seq})
         if counts then h.count = h.count - 1 end
         commit(h, '', nil, 'r' .. seq)
-        return {0, origin(h), entry, edit}
+        return {0, origin(h), entry, edit, content}
         """)
 
     /// Forgets all events. ARGV[9]: the epoch or nothing.
@@ -158,7 +165,7 @@ extension Scripts {
         if fenced then return fenced end
         check(h)
         voidSummaries(h, function() return false end)
-        redis.call('UNLINK', KEYS[2], KEYS[3], KEYS[4])
+        redis.call('UNLINK', KEYS[2], KEYS[3], KEYS[4], h.key .. ':b')
         unmark(h, IDS)
         unmark(h, EDITS)
         h.floor, h.floorms, h.count = h.seq, h.ms, 0

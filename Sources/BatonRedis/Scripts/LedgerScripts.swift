@@ -102,7 +102,7 @@ extension Scripts {
     /// ARGV from 9 on: the key, the prompt, the deciders as JSON, the deadline or 0, the event, the most events to keep or 0, how many approvals a session may have, the
     /// epoch or nothing. Answers 0, whether it was asked now (1 or 0), and the approval.
     static let ask = Lua.script(
-        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.commit, Scripts.reading, Scripts.trimming,
+        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.commit, Lua.blobs, Scripts.reading, Scripts.trimming,
         Scripts.approvals,
         Scripts.ledger,
         Scripts.saying,
@@ -139,7 +139,7 @@ extension Scripts {
     /// ARGV from 9 on: the key, the decision, who decides, the comment or nothing, the event, the most events to keep or 0. Answers 0, 0, and the
     /// approval.
     static let decide = Lua.script(
-        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.commit, Scripts.reading, Scripts.trimming,
+        Lua.clock, Lua.head, Lua.fence, Lua.lifetime, Lua.logEntry, Lua.lists, Lua.log, Lua.commit, Lua.blobs, Scripts.reading, Scripts.trimming,
         Scripts.approvals,
         Scripts.ledger,
         Scripts.saying,

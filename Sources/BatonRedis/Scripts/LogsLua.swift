@@ -180,9 +180,9 @@ extension Lua {
           redis.call('ZREMRANGEBYSCORE', key .. ':r', '-inf', clock)
           local longest = redis.call('ZREVRANGE', key .. ':r', 0, 0, 'WITHSCORES')[2]
           if not longest then
-            redis.call('UNLINK', key .. ':e', key .. ':i', key .. ':x', key .. ':r')
+            redis.call('UNLINK', key .. ':e', key .. ':i', key .. ':x', key .. ':b', key .. ':r')
           elseif native then
-            for _, kind in ipairs({':e', ':i', ':x', ':r'}) do
+            for _, kind in ipairs({':e', ':i', ':x', ':b', ':r'}) do
               if longest == 'inf' then redis.call('PERSIST', key .. kind) else redis.call('PEXPIREAT', key .. kind, longest) end
             end
           end
@@ -233,7 +233,7 @@ extension Lua {
           local lineage = has(h, BRANCHED) and redis.call('HGET', h.key, 'F')
           local all = logs(h)
           redis.call('UNLINK', h.key, h.key .. ':e', h.key .. ':i', h.key .. ':x', h.key .. ':k', h.key .. ':f',
-            h.key .. ':t', h.key .. ':o')
+            h.key .. ':t', h.key .. ':o', h.key .. ':b')
           if has(h, TRACKED) then dropTracks(h) end
           for i = 1, #all - 1 do release(all[i], h.generation) end
           if lineage then

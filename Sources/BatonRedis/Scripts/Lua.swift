@@ -87,7 +87,7 @@ enum Lua {
           return h
         end
         -- What else belongs to a session is known by a bit, so that a key which cannot be there is not looked for. RETRIED: there may be
-        -- fences, which plain appends do not look for.
+        -- fences, which plain appends do not look for. LEDGERED: a ledger, or contents that are kept apart.
         local IDS, EDITS, REQUESTS, LEASED, BRANCHED, LEDGERED, TRACKED, RETRIED = 1, 2, 4, 8, 16, 32, 64, 128
         local function has(h, bit) return math.floor(h.flags / bit) % 2 == 1 end
         local function mark(h, bit) if not has(h, bit) then h.flags = h.flags + bit end end
@@ -171,6 +171,7 @@ enum Lua {
               if has(h, LEDGERED) then
                 redis.call('PEXPIREAT', h.key .. ':t', h.expires)
                 redis.call('PEXPIREAT', h.key .. ':o', h.expires)
+                redis.call('PEXPIREAT', h.key .. ':b', h.expires)
               end
               if has(h, TRACKED) then redis.call('PEXPIREAT', h.key .. ':s', h.expires) end
             end

@@ -27,7 +27,7 @@ extension Scripts {
         if not head or not generation or #head ~= 63 then return {-20} end
         local format, status, flags, version, seq, ms, floor, floorms, count, created, updated, ttl, expires = struct.unpack(HEAD, head)
         -- Up to here '%d' is exact everywhere, also where the server's words are of 32 bits.
-        -- A ledger and tracks only have to be kept alive, where sessions expire.
+        -- A ledger, contents that are kept apart, and tracks only have to be kept alive, where sessions expire.
         local known = flags % 32 < 16 and flags < 128 and (flags < 32 or ttl == 0)
         if format ~= 1 or not known or seq > 2000000000 then return {-20} end
         -- The moment is given, or is the server's and may have to reach what is given; see `clock`.
@@ -100,6 +100,12 @@ extension Scripts {
           if hasIDs and not KEYS[6] then return {-20, 1} end
           oldest = call('XRANGE', KEYS[2], '-', '+', 'COUNT', excess)
           if #oldest ~= excess then return {-20} end
+          -- A content that is kept apart goes with its event: `{"blob":`, which no other member of a body begins like.
+          if flags >= 32 then
+            for _, entry in ipairs(oldest) do
+              if string.sub(entry[2][#entry[2]], 3, 4) == 'bl' then return {-20} end
+            end
+          end
         end
 
         version = version + 1

@@ -89,6 +89,7 @@ extension Scripts {
             persist(h.key .. ':f', 0)
             persist(h.key .. ':t', 0)
             persist(h.key .. ':o', 0)
+            persist(h.key .. ':b', 0)
             persist(h.key .. ':s', 0)
           end
         end

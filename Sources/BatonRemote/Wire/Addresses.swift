@@ -10,6 +10,9 @@ extension SessionKey {
     /// The address of one of its events.
     func path(ofEvent id: String) -> String { "\(path)/events/\(PercentEncoding.encode(id))" }
 
+    /// The address of one of its contents that are kept apart.
+    func path(ofBlob digest: BlobDigest) -> String { "\(path)/blobs/\(digest)" }
+
     /// The address of one of its tool calls.
     func path(ofToolCall key: String) -> String { "\(path)/tool-calls/\(PercentEncoding.encode(key))" }
 
@@ -96,6 +99,10 @@ struct Parameters {
             }
             add(name, value)
         }
+    }
+
+    mutating func add(_ view: BlobView) {
+        if view != .whole { add("blobs", view.rawValue) }
     }
 
     mutating func add(_ filter: EventFilter) throws(StoreError) {

@@ -58,12 +58,13 @@ extension Writing {
             // Forgotten with the events before the floor, and not deleted yet: the id is free all the same.
             if let stale = item.stale { try db.run("DELETE FROM events WHERE pk = ?1", stale) }
             let draft = item.draft
+            let pk = nextEvent()
             try db.run(
                 """
                 INSERT INTO events (pk, session, seq, ms, edited_ms, id, role, author, type, branch, body)
                 VALUES (?1, ?2, ?3, ?4, NULL, ?5, ?6, ?7, ?8, ?9, ?10)
-                """, nextEvent(), row.log, seq, plan.now, draft.id, draft.role, draft.author, draft.type, draft.branch,
-                draft.body(carrying: trace))
+                """, pk, row.log, seq, plan.now, draft.id, draft.role, draft.author, draft.type, draft.branch, draft.body(carrying: trace))
+            if let blob = draft.blob { try keep(blob, of: pk, in: row.log) }
             if !draft.delta.isEmpty { try apply(draft.delta, for: row, now: clock) }
             row.events += 1
             if counts { row.tokens += draft.tokens }

@@ -8,16 +8,22 @@ extension Writing {
         guard let found = try reading.event(id, of: row) else { throw StoreError.noEvent }
         let now = row.now(reading.now)
         let body = patch.applied(to: found.event.body)
+        let pk = found.log == row.log ? found.pk : nextEvent()
         if found.log == row.log {
-            try db.run("UPDATE events SET body = ?2, edited_ms = ?3 WHERE pk = ?1", found.pk, body, now)
+            try db.run("UPDATE events SET body = ?2, edited_ms = ?3 WHERE pk = ?1", pk, body, now)
         } else {
             // Others show that log too, so this one's version of the event goes into its own.
             try db.run(
                 """
                 INSERT INTO events (pk, session, seq, ms, edited_ms, id, role, author, type, branch, body)
                 SELECT ?1, ?2, seq, ms, ?3, id, role, author, type, branch, ?4 FROM events WHERE pk = ?5
-                """, nextEvent(), row.log, now, body, found.pk)
+                """, pk, row.log, now, body, found.pk)
             try markOverlays(&row)
+        }
+        if let blob = patch.blob {
+            try keep(blob, of: pk, in: row.log)
+        } else if found.event.blob != nil {
+            try db.run("UPDATE events SET blob = NULL WHERE pk = ?1", pk)
         }
         try voidSummaries(of: row.pk, at: reading.now) { $0.seq < found.event.seq }
         row.change(at: now)
@@ -40,6 +46,7 @@ extension Writing {
             guard let event = try reading.newestEvent(of: row) else { return nil }
             found = event
         }
+        let removed = try reading.whole(found.event, of: row)
         if found.log == row.log { try db.run("DELETE FROM events WHERE pk = ?1", found.pk) }
         try db.run(
             "INSERT INTO removed (session, seq, ms) VALUES (?1, ?2, ?3)", row.log, found.event.seq, found.event.time.milliseconds)
@@ -50,7 +57,7 @@ extension Writing {
         try saveProgress(row)
         try record(.removed, of: key, at: row.updatedAt, seq: found.event.seq)
         hint(key)
-        return found.event
+        return removed
     }
 
     /// Forgets all events at once: what stands before the floor is read by nobody, and deleted bit by bit.

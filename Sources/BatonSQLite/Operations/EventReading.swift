@@ -58,7 +58,7 @@ extension Reading {
     /// How many places one page looks at in search of matches.
     static var scanBound: Int { 20_000 }
     /// How many bytes of events one page holds; the event that exceeds it is the last.
-    static var pageBytes: Int { 16 << 20 }
+    static var pageBytes: Int { EventQuery.maximumBytes }
 
     // MARK: - One event
 

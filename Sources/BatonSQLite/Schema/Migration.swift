@@ -11,7 +11,7 @@ extension Migration {
     static let all = [
         Migration(sql: layout1), Migration(sql: leases), Migration(sql: branches), Migration(sql: ledger), topics, Migration(sql: tracks),
         Migration(sql: traces),
-        Migration(sql: summaries),
+        Migration(sql: summaries), Migration(sql: blobs),
     ]
 
     /// The span that published an event: its `traceparent`, and behind a space its `tracestate`. Those of sessions have it in their body.
@@ -275,5 +275,27 @@ extension Migration {
             body TEXT
         );
         CREATE UNIQUE INDEX summaries_by_filter ON summaries (session, filter);
+        """
+
+    /// Contents that are kept apart from their events, once in each log. `events.blob` names the one that a body refers to; a content goes with the last
+    /// event of its log that does.
+    private static let blobs = """
+        ALTER TABLE events ADD COLUMN blob TEXT;
+        CREATE INDEX events_by_blob ON events (session, blob) WHERE blob IS NOT NULL;
+        CREATE TABLE blobs (
+            pk INTEGER PRIMARY KEY,
+            log INTEGER NOT NULL,
+            digest TEXT NOT NULL,
+            bytes BLOB NOT NULL
+        );
+        CREATE UNIQUE INDEX blobs_by_digest ON blobs (log, digest);
+        CREATE TRIGGER blob_of_deleted AFTER DELETE ON events WHEN old.blob IS NOT NULL BEGIN
+            DELETE FROM blobs WHERE log = old.session AND digest = old.blob
+                AND NOT EXISTS (SELECT 1 FROM events WHERE session = old.session AND blob = old.blob);
+        END;
+        CREATE TRIGGER blob_of_replaced AFTER UPDATE OF blob ON events WHEN old.blob IS NOT NULL AND old.blob IS NOT new.blob BEGIN
+            DELETE FROM blobs WHERE log = old.session AND digest = old.blob
+                AND NOT EXISTS (SELECT 1 FROM events WHERE session = old.session AND blob = old.blob);
+        END;
         """
 }

@@ -32,7 +32,7 @@ final class API: Sendable {
 
     /// Every address that the daemon answers.
     static let routes: [Route] =
-        Route.sessions + Route.branches + Route.events + Route.leases + Route.state + Route.ledger
+        Route.sessions + Route.branches + Route.events + Route.blobs + Route.leases + Route.state + Route.ledger
         + Route.tracks + Route.summaries + Route.context + Route.topics + Route.groups + Route.signals + Route.operations
 
     /// The OpenAPI document of ``routes``.

@@ -45,6 +45,7 @@ extension Route {
                 .query("branch", "string", "Only this branch."),
                 .query("since", "string", "Only events not before this time."),
                 .query("until", "string", "Only events before this time."),
+                .blobs,
                 .query("orphans", "string", "With view=model: drop (default) leaves out halves of tool rounds, mark keeps them; both list them."),
                 .header("Last-Event-ID", "Where a stream was cut; wins over after."),
             ],
@@ -53,6 +54,10 @@ extension Route {
             let view = try call.choice("view", default: EventView.history)!
             let orphans = try call.choice("orphans", default: OrphanTreatment?.none)
             guard view == .model || orphans == nil else { throw StoreError(.invalidParameter, "orphans belongs to view=model") }
+            let blobs = try call.blobView()
+            guard blobs == .whole || !(call.wantsEventStream || view == .model) else {
+                throw StoreError(.invalidParameter, "blobs=reference is for pages with view=history or view=log")
+            }
             if call.wantsEventStream {
                 guard view != .model else { throw StoreError(.invalidParameter, "view=model is no stream: what makes a round whole may come later") }
                 return try await api.stream(call)
@@ -67,6 +72,7 @@ extension Route {
                 return .json(reserving: 128 + transcript.page.events.reduce(0) { $0 + $1.body.bytes.count + 160 }) { $0.transcript(transcript) }
             }
             query.view = view == .log ? .log : .history
+            query.blobs = blobs
             let page = try await api.store.events(in: call.session(), query)
             return .json(reserving: 128 + page.events.reduce(0) { $0 + $1.body.bytes.count + 160 }) { $0.page(page) }
         },

@@ -15,6 +15,7 @@ extension Route {
         .query("createdUntil", "string", "Only sessions that were created before this time."),
         .query("order", "string", "updated (default) or created; newest first."),
         .query("events", "integer", "The last this many events of each session, 0 to 100."),
+        .blobs,
     ]
 
     static let sessions: [Route] = [
@@ -64,12 +65,14 @@ extension Route {
                 .query("authors", "string", "Only events by one of these authors, separated by commas."),
                 .query("types", "string", "Only events of one of these types, separated by commas."),
                 .query("branch", "string", "Only events of this branch."),
+                .blobs,
                 .query("tracks", "string", "true: its tracks, too; a number, 0 to 1000: with the last this many events of each."),
                 .query("summaries", "boolean", "true: its summaries, too."),
             ],
             responses: [(200, "Session")]
         ) { api, call in
-            let query = SnapshotQuery(events: try call.int("events", in: 0...EventQuery.maximumLimit, default: 0), filter: try call.filter())
+            let query = SnapshotQuery(
+                events: try call.int("events", in: 0...EventQuery.maximumLimit, default: 0), filter: try call.filter(), blobs: try call.blobView())
             let (tracks, summaries) = (try call.trackCount(), try call.bool("summaries"))
             return .session(200, try await api.store.get(call.session(), query, tracks: tracks, summaries: summaries), withEvents: true)
         },
@@ -107,6 +110,7 @@ extension API {
         query.createdSince = try call.time("createdSince")
         query.createdUntil = try call.time("createdUntil")
         query.events = try call.int("events", in: 0...100, default: 0)
+        query.blobs = try call.blobView()
         let page = try await store.sessions(query)
         return .json(reserving: 640 * page.sessions.count) { writer in
             writer.object { writer in

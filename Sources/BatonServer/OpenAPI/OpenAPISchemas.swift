@@ -97,8 +97,10 @@ enum OpenAPISchemas {
           "role":{"type":"string"},"type":{"type":"string"},"branch":{"type":"string"},"invocation":{"type":"string"},
           "partial":{"type":"boolean"},"content":{"$ref":"#/components/schemas/Value"},"stateDelta":{"$ref":"#/components/schemas/State"},
           "usage":{"type":"object"},"metadata":{"type":"object"},
+          "blob":{"type":"object","description":"Under blobs=reference, in place of a large content: GET …/blobs/{sha256} has it.","properties":{
+            "sha256":{"type":"string","pattern":"^[0-9a-f]{64}$"},"bytes":{"type":"integer","minimum":1}},"required":["sha256","bytes"]},
           "traceparent":{"type":"string","description":"The span that appended it (W3C Trace Context); absent when none was recorded."},
-          "tracestate":{"type":"string"}},"required":["id","seq","offset","time","content"]},
+          "tracestate":{"type":"string"}},"required":["id","seq","offset","time"],"anyOf":[{"required":["content"]},{"required":["blob"]}]},
         "EventPage":{"type":"object","properties":{"events":{"type":"array","items":{"$ref":"#/components/schemas/Event"}},
           "next":{"oneOf":[{"$ref":"#/components/schemas/Offset"},{"type":"null"}]},"tail":{"$ref":"#/components/schemas/Offset"},
           "orphans":{"type":"array","description":"With view=model: halves of tool rounds.","items":{"type":"object","properties":{

@@ -23,6 +23,9 @@ struct BothStoresTests {
         }
     }
 
+    /// A content that is kept apart from its event.
+    static let large = JSON(string: String(repeating: "large ", count: 20_000))
+
     static let script: [Step] = [
         Step("sessions create demo/ann/first --title Start --tag a --tag b --ttl 1d"),
         Step("sessions create demo/ann/first", status: 65),
@@ -49,6 +52,12 @@ struct BothStoresTests {
         Step("tail demo/ann/first --after 1 --until-seq 4 --roles tool"),
         Step("tail demo/ann/first --last 1 --count 1"),
         Step("tail demo/ann/absent", status: 66),
+        Step("append --create demo/bob/large", input: #"{"id":"l","role":"tool","content":\#(large)}"# + "\n" + #"{"content":"small"}"#),
+        Step("events demo/bob/large"),
+        Step("events demo/bob/large --blobs reference"),
+        Step("blob demo/bob/large \(BlobDigest(of: large.bytes))"),
+        Step("blob demo/ann/first \(BlobDigest(of: large.bytes))", status: 66),
+        Step("blob demo/bob/large 0af9", status: 64),
         Step("tools list demo/ann/first"),
         Step("tools show demo/ann/first absent", status: 66),
         Step("tools resolve demo/ann/first absent completed", status: 66),

@@ -186,6 +186,7 @@ private struct NothingStorage: Storage, WithoutTopics {
     func window(around id: String, in key: SessionKey, before: Int, after: Int, roles: [String]) throws(StoreError) -> EventWindow {
         throw .noSession
     }
+    func blobs(_ digests: [BlobDigest], in key: SessionKey) throws(StoreError) -> [BlobDigest: [UInt8]] { throw .noSession }
     func replace(_ id: String, in key: SessionKey, with patch: EventPatch, epoch: Int?) throws(StoreError) -> Event { throw .noSession }
     func remove(_ id: String?, in key: SessionKey, epoch: Int?) throws(StoreError) -> Event? { throw .noSession }
     func clear(_ key: SessionKey, epoch: Int?) throws(StoreError) { throw .noSession }

@@ -21,7 +21,8 @@ struct RedisFixture: StorageFixture {
         configuration.clock = clock
         let settled = configuration
         return OpenedStorage(
-            try await RedisStorage.open(on: client, settled), reopen: { try await RedisStorage.open(address, settled) })
+            LargeContent(on: try await RedisStorage.open(on: client, settled)),
+            reopen: { LargeContent(on: try await RedisStorage.open(address, settled)) })
     }
 
     func close() async { await client.close() }

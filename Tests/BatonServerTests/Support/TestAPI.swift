@@ -16,7 +16,7 @@ struct TestAPI {
 
     init(policy: StorePolicy = StorePolicy(), requiresTokens: Bool = false, hosts: [String] = [], origins: [String] = []) async throws {
         let storage = try await SQLiteStorage(at: .memory, configuration: SQLiteConfiguration(), policy: policy)
-        self.init(on: SessionStore(on: storage), requiresTokens: requiresTokens, hosts: hosts, origins: origins)
+        self.init(on: SessionStore(on: LargeContent(on: storage)), requiresTokens: requiresTokens, hosts: hosts, origins: origins)
     }
 
     init(on store: SessionStore, requiresTokens: Bool = false, hosts: [String] = [], origins: [String] = []) {

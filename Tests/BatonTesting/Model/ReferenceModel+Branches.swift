@@ -26,6 +26,7 @@ extension ReferenceModel.Contents {
         child.state = parent.state
         for (key, value) in draft.state { child.state[key] = value.isNull ? nil : value }
         child.log = parent.log.filter { $0.seq <= seq }
+        child.blobs = parent.blobs
         child.milliseconds = Array(parent.milliseconds.prefix(seq))
         child.makers = Array(parent.makers.prefix(seq))
         child.rewinds = parent.rewinds.filter { $0.seq <= seq }

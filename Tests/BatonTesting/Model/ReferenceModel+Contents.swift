@@ -22,6 +22,8 @@ extension ReferenceModel {
         var state: [String: JSON] = [:]
         /// The events that are left, those that a rewind has hidden among them, oldest first.
         var log: [Event] = []
+        /// Contents that were kept apart, whether an event still refers to them or not.
+        var blobs: [BlobDigest: [UInt8]] = [:]
         /// The milliseconds of every event there ever was; that of seq 1 comes first.
         var milliseconds: [Int] = []
         /// The generation that made each of them.

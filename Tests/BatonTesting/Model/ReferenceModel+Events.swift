@@ -70,6 +70,7 @@ extension ReferenceModel.Contents {
         let id = draft.id ?? sessions[index].record.madeID(forSeq: seq)
         let event = Event(id: id, seq: seq, time: now, body: draft.body)
         sessions[index].log.append(event)
+        sessions[index].keep(draft.blob)
         sessions[index].milliseconds.append(now.milliseconds)
         sessions[index].makers.append(sessions[index].record.generation)
         sessions[index].record.tail = event.offset
@@ -92,6 +93,16 @@ extension ReferenceModel.StoredSession {
     func shown(through end: Int) -> Set<Int> {
         guard let last = rewinds.last(where: { $0.seq <= end }) else { return end > 0 ? Set(1...end) : [] }
         return shown(through: last.target).union(last.seq...end)
+    }
+
+    mutating func keep(_ blob: Blob?) {
+        if let blob { blobs[blob.digest] = blob.bytes }
+    }
+
+    /// The contents that events of the session refer to.
+    func contents(_ digests: [BlobDigest]) -> [BlobDigest: [UInt8]] {
+        let named = Set(log.compactMap { $0.blob?.digest })
+        return blobs.filter { digests.contains($0.key) && named.contains($0.key) }
     }
 
     func indexOfEvent(_ id: String) throws(StoreError) -> Int {
