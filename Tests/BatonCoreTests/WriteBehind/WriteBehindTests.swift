@@ -169,6 +169,13 @@ struct WriteBehindTests {
         storage.stall()
         for number in 1...10 { try await session.enqueue(event(number)) }
         let closing = Task { await store.close() }
+        // Only what is stored after closing has begun shows that closing waits for it.
+        let other = try store.session("other", user: "ann", app: "demo")
+        #expect(
+            await eventually {
+                do throws(StoreError) { try await other.enqueue(event(0), creating: true) } catch { return error.code == .closed }
+                return false
+            })
         storage.release()
         await closing.value
         await store.close()
