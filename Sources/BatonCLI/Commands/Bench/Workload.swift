@@ -62,7 +62,7 @@ struct Workload: Sendable {
 
     // MARK: - Measuring
 
-    /// Lets the callers do it again and again for as long as is measured.
+    /// Lets the callers do it again and again for as long as is measured, each once at least.
     func measure(_ step: Step) async throws -> Measurement {
         if step.operation == .follow { return try await measureFollowing(step) }
         // The first of each kind finds nothing prepared: scripts, statements, connections.
@@ -73,7 +73,7 @@ struct Workload: Sendable {
             for number in 0..<step.callers {
                 group.addTask {
                     var samples = Samples()
-                    while ContinuousClock.now < end {
+                    repeat {
                         let began = ContinuousClock.now
                         do throws(StoreError) {
                             try await perform(step.operation, keys[number])
@@ -83,7 +83,7 @@ struct Workload: Sendable {
                             // Whatever is the matter, asking without pause makes it no better.
                             try? await Task.sleep(for: .milliseconds(10))
                         }
-                    }
+                    } while ContinuousClock.now < end
                     return samples
                 }
             }
@@ -104,17 +104,17 @@ struct Workload: Sendable {
     /// One at a time: the next is appended when the one before was seen.
     private func measureFollowing(_ step: Step) async throws -> Measurement {
         let key = keys[0]
-        let start = ContinuousClock.now
-        let end = start + time
         var samples = Samples()
         var tail = try await store.get(key).record.tail
         var follower = store.session(key).follow(after: .offset(tail)).makeAsyncIterator()
-        while ContinuousClock.now < end {
+        let start = ContinuousClock.now
+        let end = start + time
+        repeat {
             let began = ContinuousClock.now
             tail = try await store.session(key).append(event).tail
             while let event = try await follower.next(), event.seq < tail.seq {}
             samples.times.append(ContinuousClock.now - began)
-        }
+        } while ContinuousClock.now < end
         return try Measurement(step, samples, took: ContinuousClock.now - start)
     }
 }
